@@ -1,0 +1,1 @@
+"""MongoDB, and the only folder that knows it."""

@@ -1,0 +1,269 @@
+"""A mongod of our own for the demonstration and the tests: a single-node replica set on the loopback.
+
+https://www.mongodb.com/docs/manual/tutorial/convert-standalone-to-replica-set/
+A replica set, because transactions need one. It has no password: whoever may log in to this machine reads it,
+hence for fictitious data only; a deployment sets MONGODB_URI.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from fhir_server.storage.mongod import INSTEAD, MongodUnavailable, explain, find_mongod
+
+REPLICA_SET = "embedded"
+NO_CONFIGURATION = 94  # NotYetInitialized
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+PORT_TAKEN = 48
+PR_SET_PDEATHSIG = 1
+
+# Runs between fork and exec of mongod, in a fresh interpreter, because code after a fork of a process with
+# threads may lock up. mongod then ends (SIGTERM) when the process that asked for it ends, however it ends.
+LAUNCH = f"""
+import os, sys
+parent = int(sys.argv[1])
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGTERM)}, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+try:
+    os.execv(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.stderr.write(str(error))
+    sys.exit(126)
+"""
+
+
+class EmbeddedMongo:
+    """A running mongod between `start` and `stop`; a context manager. Its files stay under data/mongodb."""
+
+    def __init__(self, data: Path, *, port: int | None = None, cache_gb: float = 0.5) -> None:
+        self._folder = data.resolve() / "mongodb"
+        self._wanted_port = port
+        self._cache_gb = cache_gb
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+        self._owner = os.getpid()
+        self.port = 0
+
+    @property
+    def uri(self) -> str:
+        """The URI for MongoClient."""
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    def __enter__(self) -> EmbeddedMongo:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts mongod and returns when it accepts writes; MongodUnavailable says why it does not."""
+        self._owner = os.getpid()
+        self._take_lock()
+        try:
+            program = find_mongod(self._folder.parent / "bin")
+            self._await_former()
+            self._launch(program)
+            self._become_primary()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops mongod: SIGTERM, which closes its files cleanly, then SIGKILL; does nothing in a forked child."""
+        if os.getpid() != self._owner:
+            return
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (self._folder.parent / "mongodb.lock").open("a+")
+        except OSError as error:
+            raise MongodUnavailable(
+                f"{self._folder.parent} cannot be written ({error.strerror}): choose another folder with DATA=."
+            ) from error
+        try:
+            # The kernel drops the lock with the process: after kill -9 nothing stale remains.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise MongodUnavailable(
+                f"Another fhir-server uses {self._folder.parent}: stop it, or choose another folder with DATA=."
+            ) from error
+        self._lock = lock
+
+    def _await_former(self) -> None:
+        """Waits for a mongod whose server was killed and which is still closing its files."""
+        path = self._folder / "mongod.lock"
+        if not path.exists():
+            return
+        end = time.monotonic() + STOP_SECONDS
+        with path.open("a") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except OSError as error:
+                    if time.monotonic() > end:
+                        number = path.read_text().strip()
+                        raise MongodUnavailable(
+                            f"A mongod (process {number}) still uses {self._folder}: stop it first."
+                        ) from error
+                    time.sleep(0.05)
+
+    def _launch(self, program: Path) -> None:
+        code: int | None = None
+        for attempt in range(3):
+            self.port = self._wanted_port or self._kept_port() or _free_port()
+            log = self._folder / "mongod.log"
+            if log.exists():
+                log.replace(self._folder / "mongod.log.1")
+            with (self._folder / "mongod.err").open("wb") as words:
+                self._process = _spawn([str(program), *self._arguments(log)], words)
+            code = self._await_listening()
+            if code is None:
+                (self._folder / "port").write_text(str(self.port))
+                return
+            if code != PORT_TAKEN or self._wanted_port or attempt == 2:
+                break
+        said = (self._folder / "mongod.err").read_text("utf-8", "replace")
+        raise MongodUnavailable(f"{explain(program, code or 0, said)} Its log is {log}.")
+
+    def _kept_port(self) -> int:
+        """The port of the last run, where the replica set expects itself; 0 when it is unknown or taken."""
+        try:
+            port = int((self._folder / "port").read_text())
+        except (OSError, ValueError):
+            return 0
+        return port if _is_free(port) else 0
+
+    def _arguments(self, log: Path) -> list[str]:
+        parameters = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=100")
+        return [
+            *("--dbpath", str(self._folder), "--logpath", str(log)),
+            *("--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
+            *("--replSet", REPLICA_SET, "--oplogSize", "512"),
+            *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--networkMessageCompressors", "disabled"),
+            # 300 MB of journal would be laid out ahead otherwise.
+            *("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=32MB)"),
+            *(word for parameter in parameters for word in ("--setParameter", parameter)),
+        ]
+
+    def _await_listening(self) -> int | None:
+        """Returns None when mongod listens, its exit code when it has ended."""
+        assert self._process is not None  # noqa: S101 - set by _launch
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            code = self._process.poll()
+            if code is not None:
+                return code
+            if not _is_free(self.port):
+                return None
+            time.sleep(0.02)
+        raise MongodUnavailable(f"mongod does not answer after {START_SECONDS:.0f} s, {INSTEAD}.")
+
+    def _become_primary(self) -> None:
+        client: MongoClient[dict[str, Any]] = MongoClient(self.uri, serverSelectionTimeoutMS=10_000)
+        try:
+            self._configure(client)
+            end = time.monotonic() + START_SECONDS
+            while not client.admin.command("hello").get("isWritablePrimary"):
+                if time.monotonic() > end:
+                    raise MongodUnavailable(f"mongod in {self._folder} does not become primary, {INSTEAD}.")
+                time.sleep(0.02)
+        except PyMongoError as error:
+            raise MongodUnavailable(f"mongod in {self._folder} does not answer: {error}") from error
+        finally:
+            client.close()
+
+    def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
+        host = f"127.0.0.1:{self.port}"
+        try:
+            configuration = client.admin.command("replSetGetConfig")["config"]
+        except OperationFailure as error:
+            if error.code != NO_CONFIGURATION:
+                raise
+            members = [{"_id": 0, "host": host}]
+            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+            return
+        if configuration["members"][0]["host"] != host:
+            configuration["members"] = [{"_id": 0, "host": host}]
+            configuration["version"] += 1
+            client.admin.command("replSetReconfig", configuration, force=True)
+
+
+def _spawn(command: list[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts the program from a thread that lives as long as it: for PDEATHSIG the thread is the parent."""
+    started: list[subprocess.Popen[bytes] | OSError] = []
+    ready = threading.Event()
+    launcher = [sys.executable, "-I", "-S", "-c", LAUNCH, str(os.getpid()), *command]
+
+    def own() -> None:
+        try:
+            # Its own session: Ctrl-C in the terminal reaches the server first, which then stops mongod.
+            process = subprocess.Popen(  # noqa: S603 - the program found by find_mongod
+                launcher,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+            )
+        except OSError as error:
+            started.append(error)
+            ready.set()
+            return
+        started.append(process)
+        ready.set()
+        process.wait()
+
+    threading.Thread(target=own, name="mongod", daemon=True).start()
+    ready.wait()
+    if isinstance(started[0], OSError):
+        raise MongodUnavailable(f"mongod cannot be started: {started[0]}")
+    return started[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

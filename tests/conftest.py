@@ -1,0 +1,32 @@
+"""One throw-away MongoDB for the whole run, one database for each test module."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from pymongo import MongoClient
+
+from fhir_server.storage.embedded import EmbeddedMongo
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A replica set: the one of MONGODB_URI, else an embedded one that ends with the run."""
+    given = os.environ.get("MONGODB_URI")
+    if given:
+        yield given
+        return
+    with EmbeddedMongo(tmp_path_factory.mktemp("mongodb"), cache_gb=0.25) as mongo:
+        yield mongo.uri
+
+
+@pytest.fixture(scope="module")
+def database_name(mongodb_uri: str) -> Iterator[str]:
+    """The name of a database that is dropped after the module."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    yield name
+    with MongoClient(mongodb_uri) as client:
+        client.drop_database(name)

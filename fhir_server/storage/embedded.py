@@ -89,7 +89,7 @@ class EmbeddedMongo:
             raise
 
     def stop(self) -> None:
-        """Stops mongod: SIGTERM, which closes its files cleanly, then SIGKILL; does nothing in a forked child."""
+        """Stops mongod: SIGTERM, which closes its files cleanly, then SIGKILL; nothing in a forked child."""
         if os.getpid() != self._owner:
             return
         process, self._process = self._process, None
@@ -110,7 +110,7 @@ class EmbeddedMongo:
             lock = (self._folder.parent / "mongodb.lock").open("a+")
         except OSError as error:
             raise MongodUnavailable(
-                f"{self._folder.parent} cannot be written ({error.strerror}): choose another folder with DATA=."
+                f"{self._folder.parent} cannot be written ({error.strerror}): choose another with DATA=."
             ) from error
         try:
             # The kernel drops the lock with the process: after kill -9 nothing stale remains.
@@ -118,7 +118,7 @@ class EmbeddedMongo:
         except OSError as error:
             lock.close()
             raise MongodUnavailable(
-                f"Another fhir-server uses {self._folder.parent}: stop it, or choose another folder with DATA=."
+                f"Another fhir-server uses {self._folder.parent}: stop it, or choose another with DATA=."
             ) from error
         self._lock = lock
 

@@ -41,7 +41,7 @@ class MongodUnavailable(Exception):
 
 
 def find_mongod(copies: Path) -> Path:
-    """Returns a program that may be executed; one that may not, in a read-only place, is copied to `copies`."""
+    """Returns a program that may be executed; one that may not and is read-only is copied."""
     on_path = shutil.which("mongod")
     if on_path:
         return Path(on_path)

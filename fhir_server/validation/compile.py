@@ -1,0 +1,116 @@
+"""Definitions → tree of rules, compiled once per structure. https://hl7.org/fhir/R4/structuredefinition.html"""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from fhir_server.definitions.registry import Definitions, load_definitions
+from fhir_server.validation.fault import Check, Context, Fault, Position, fault, gather, show, wrong_type
+from fhir_server.validation.rules import OBJECT_RULES, RULES, cardinality
+from fhir_server.validation.rules.types import build_object
+
+
+class Rulebook:
+    """The checks of all structures, built on first use; one per process, shared by threads."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._checks: dict[str, Check] = {}
+        self._lock = Lock()
+
+    def check(
+        self, resource: Any, _owner: dict[str, Any] | None = None, _context: Context | None = None
+    ) -> list[Fault] | None:
+        """Checks a resource that is not contained: its own context begins here."""
+        if type(resource) is not dict:
+            return wrong_type("an object", resource)
+        type_ = resource.get("resourceType")
+        if not self._definitions.is_resource_type(type_):
+            return _unknown_type(type_)
+        return self.find(str(type_))(resource, resource, Context(resource))
+
+    def find(self, name: str) -> Check:
+        """Returns the check of the objects of a structure."""
+        check = self._checks.get(name)
+        if check is None:
+            with self._lock:
+                # Published only when whole: another thread must never meet a half-filled table.
+                building = dict(self._checks)
+                check = self._build(name, building)
+                self._checks = building
+        return check
+
+    def _build(self, name: str, building: dict[str, Check]) -> Check:
+        if name in building:
+            return building[name]
+        structure = self._definitions.structure(name)
+        table: dict[str, Check] = {}
+        object_checks = [check for build in OBJECT_RULES if (check := build(structure)) is not None]
+        # Before its table is filled, because structures contain each other.
+        building[name] = build_object(structure, table, object_checks)
+        if structure.kind == "resource":
+            table["resourceType"] = _accept
+
+        def find(child: str) -> Check:
+            return self._build(child, building)
+
+        for key, (element, type_) in structure.keys.items():
+            self._fill(table, Position(self._definitions, structure, element, key, type_, find))
+        return building[name]
+
+    def _fill(self, table: dict[str, Check], position: Position) -> None:
+        """Adds the checks of a property, and of the one beside it that carries extensions of a primitive."""
+        check = self._begin(position)
+        for build in RULES:
+            check = build(position, check)
+        table[position.key] = check
+        if _may_have_sibling(position):
+            table["_" + position.key] = cardinality.build_sibling(position, position.find("Element"))
+
+    def _begin(self, position: Position) -> Check:
+        """Returns the check of the type alone, which the rules then wrap."""
+        if position.type == "Resource":
+            return self._check_contained if position.key == "contained" else self.check
+        if position.definitions.structure(position.type).is_primitive:
+            return _accept
+        return position.find(position.type)
+
+    def _check_contained(self, value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
+        """Checks a contained resource: it sees the context of its container."""
+        if type(value) is not dict:
+            return wrong_type("an object", value)
+        type_ = value.get("resourceType")
+        if not self._definitions.is_resource_type(type_):
+            return _unknown_type(type_)
+        faults: list[Fault] | None = None
+        if "contained" in value:
+            faults = fault("invariant", "dom-2: a contained resource must not contain others.", ".contained")
+            value = {key: item for key, item in value.items() if key != "contained"}
+        if "id" not in value:
+            faults = gather(faults, fault("required", "A contained resource must have an id.", ".id"))
+        found = self.find(str(type_))(value, value, context)
+        return gather(faults, found) if found else faults
+
+
+@cache
+def load_rulebook() -> Rulebook:
+    """Returns the one Rulebook of this process."""
+    return Rulebook(load_definitions())
+
+
+def _may_have_sibling(position: Position) -> bool:
+    """True for primitives that may carry extensions: not for those that are XML attributes, nor for XHTML."""
+    if not position.definitions.structure(position.type).is_primitive or position.type == "xhtml":
+        return False
+    is_attribute = position.key == "id" or (position.owner.name, position.key) == ("Extension", "url")
+    return position.owner.kind == "resource" or not is_attribute
+
+
+def _accept(_value: Any, _owner: dict[str, Any], _context: Context) -> None:
+    """The resource type was checked before its rules were looked up."""
+
+
+def _unknown_type(type_: object) -> list[Fault]:
+    return fault("structure", f"There is no resource type {show(str(type_))} in R4.")

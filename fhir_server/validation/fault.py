@@ -1,0 +1,108 @@
+"""What a rule answers: faults whose path grows on their way out, so that valid resources pay nothing.
+
+https://hl7.org/fhir/R4/operationoutcome.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from fhir_server.definitions.registry import Definitions, Element, Structure
+
+LIMIT = 200
+"""Faults of one resource after which a check stops: a hostile resource must not cost more than others."""
+
+_JSON_TYPES = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    Decimal: "a number",
+    float: "a binary float",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One broken rule."""
+
+    code: str
+    """https://hl7.org/fhir/R4/valueset-issue-type.html"""
+    text: str
+    path: list[str] = field(default_factory=list)
+    """Segments from the culprit outwards: ["[1]", ".given", "[0]", ".name"]."""
+    severity: str = "error"
+
+
+class Context:
+    """The resource around the value under check: the outermost one, or the one of a Bundle entry."""
+
+    __slots__ = ("_contained", "resource")
+
+    def __init__(self, resource: dict[str, Any]) -> None:
+        self.resource = resource
+        self._contained: dict[str, str] | None = None
+
+    @property
+    def contained(self) -> dict[str, str]:
+        """Returns id → type of the contained resources."""
+        if self._contained is None:
+            items = self.resource.get("contained")
+            self._contained = {
+                item["id"]: str(item.get("resourceType"))
+                for item in (items if isinstance(items, list) else ())
+                if isinstance(item, dict) and isinstance(item.get("id"), str)
+            }
+        return self._contained
+
+
+Check = Callable[[Any, dict[str, Any], Context], list[Fault] | None]
+"""(value, object that holds it, context) → faults, None or empty when there is none."""
+
+ObjectCheck = Callable[[dict[str, Any], Context], list[Fault] | None]
+"""(object, context) → faults, for rules between the elements of one object."""
+
+
+class Position(NamedTuple):
+    """Where a value stands in the definitions; what a rule needs to build its check."""
+
+    definitions: Definitions
+    owner: Structure
+    element: Element
+    key: str
+    """JSON key: valueQuantity."""
+    type: str
+    """Structure of the value: Quantity, string, Patient.contact, Resource."""
+    find: Callable[[str], Check]
+    """Structure name → check of its objects."""
+
+
+def fault(code: str, text: str, *path: str) -> list[Fault]:
+    """Returns one fault as the list that a check answers."""
+    return [Fault(code, text, list(path))]
+
+
+def wrong_type(expected: str, value: Any) -> list[Fault]:
+    """Returns the fault of a value of another JSON type than expected."""
+    return fault("structure", f"Expected {expected}, found {_JSON_TYPES.get(type(value), 'something else')}.")
+
+
+def gather(faults: list[Fault] | None, found: list[Fault], segment: str = "") -> list[Fault]:
+    """Adds faults found below a segment to those of its parent."""
+    if segment:
+        for item in found:
+            item.path.append(segment)
+    if faults is None:
+        return found
+    faults += found
+    return faults
+
+
+def show(value: str) -> str:
+    """Returns a value as a message may repeat it: quoted and short."""
+    return repr(value if len(value) <= 64 else value[:61] + "...")

@@ -1,0 +1,100 @@
+"""Allowed elements, one type per value[x]. https://hl7.org/fhir/R4/formats.html#choice"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from fhir_server.definitions.registry import Structure
+from fhir_server.validation.fault import (
+    LIMIT,
+    Check,
+    Context,
+    Fault,
+    ObjectCheck,
+    fault,
+    gather,
+    show,
+    wrong_type,
+)
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+
+
+def build_object(structure: Structure, table: dict[str, Check], checks: Sequence[ObjectCheck]) -> Check:
+    """Returns the check of the objects of a structure: each property by the table, then the whole."""
+    find = table.get
+    is_element = structure.kind != "resource"
+    segments = _segments(structure)
+
+    def check(value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
+        if type(value) is not dict:
+            return wrong_type("an object", value)
+        if is_element and (not value or (len(value) == 1 and "id" in value)):
+            return _empty(value)
+        faults: list[Fault] | None = None
+        for key, item in value.items():
+            rule = find(key)
+            found = _unknown(structure, key) if rule is None else rule(item, value, context)
+            if found:
+                faults = gather(faults, found, "" if rule is None else segments[key.removeprefix("_")])
+                if len(faults) >= LIMIT:
+                    return faults
+        for object_check in checks:
+            found = object_check(value, context)
+            if found:
+                faults = gather(faults, found)
+        return faults
+
+    return check
+
+
+def build_choice(structure: Structure) -> ObjectCheck | None:
+    """Returns the check that at most one type of each choice is given."""
+    choices = {
+        element.name[:-3]: frozenset(
+            name
+            for key, (owner, _) in structure.keys.items()
+            if owner is element
+            for name in (key, "_" + key)
+        )
+        for element in structure.elements.values()
+        if element.is_choice
+    }
+    if not choices:
+        return None
+
+    def check(value: dict[str, Any], _context: Context) -> list[Fault] | None:
+        faults: list[Fault] | None = None
+        for stem, keys in choices.items():
+            given = keys.intersection(value)
+            if len(given) > 1:
+                names = sorted({key.removeprefix("_") for key in given})
+                if len(names) > 1:
+                    text = f"Only one type of {stem}[x] is allowed, found {', '.join(names)}."
+                    faults = gather(faults, fault("structure", text, f".{stem}"))
+        return faults
+
+    return check
+
+
+def _segments(structure: Structure) -> dict[str, str]:
+    """Returns JSON key → step of a FHIRPath expression."""
+    return {
+        key: f".{element.name[:-3]}.ofType({type_})" if element.is_choice else f".{key}"
+        for key, (element, type_) in structure.keys.items()
+    }
+
+
+def _empty(value: dict[str, Any]) -> list[Fault]:
+    if value:
+        return fault("invariant", "ele-1: an element must have a value or children besides its id.")
+    return fault("structure", "An object must not be empty.")
+
+
+def _unknown(structure: Structure, key: str) -> list[Fault]:
+    text = f"{structure.name} has no property {show(key)}."
+    if key.startswith("_") and key[1:] in structure.keys:
+        text = f"{show(key)} is allowed beside primitive elements only."
+    return fault("structure", text, f".{key}") if _NAME.fullmatch(key) else fault("structure", text)

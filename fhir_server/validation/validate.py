@@ -1,0 +1,29 @@
+"""The door of validation: a resource → all its issues. https://hl7.org/fhir/R4/validation.html"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_server.errors import Issue
+from fhir_server.validation.compile import load_rulebook
+from fhir_server.validation.fault import LIMIT, Fault
+
+
+def validate_resource(resource: Any, *, path_prefix: str = "") -> list[Issue]:
+    """Returns the issues of a resource (at most 200), none when it is valid.
+
+    Expressions begin with the resource type, or with `path_prefix` (Bundle.entry[3].resource) in its place.
+    """
+    try:
+        faults = load_rulebook().check(resource)
+    except RecursionError:
+        return [Issue("error", "structure", "The resource is nested too deeply.", path_prefix)]
+    if not faults:
+        return []
+    type_ = resource.get("resourceType") if isinstance(resource, dict) else None
+    prefix = path_prefix or (type_ if isinstance(type_, str) and type_.isalpha() else "")
+    return [_issue(found, prefix) for found in faults[:LIMIT]]
+
+
+def _issue(found: Fault, prefix: str) -> Issue:
+    return Issue(found.severity, found.code, found.text, prefix + "".join(reversed(found.path)))

@@ -1,0 +1,64 @@
+"""What this server does: `capability_statement.json`, read once. What is not declared is refused.
+
+https://hl7.org/fhir/R4/capabilitystatement.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from fhir_server.fhir import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredType:
+    """What is switched on for one resource type."""
+
+    interactions: frozenset[str]
+    """read vread update patch delete history-instance history-type create search-type"""
+    search_parameters: frozenset[str]
+    conditional_create: bool
+    conditional_read: bool
+    conditional_update: bool
+    conditional_delete: str
+    """not-supported single multiple"""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The capability statement as the server obeys it."""
+
+    statement: Resource
+    types: Mapping[str, DeclaredType]
+    system_interactions: frozenset[str]
+    """transaction batch search-system history-system"""
+    everywhere: frozenset[str] = field(default_factory=frozenset)
+    """Search parameters of all types."""
+
+
+def read_declared(path: Path) -> Declared:
+    """Reads `capability_statement.json`."""
+    statement: Resource = msgspec.json.decode(path.read_bytes())
+    rest = statement["rest"][0]
+    everywhere = frozenset(p["name"] for p in rest.get("searchParam", []))
+    return Declared(
+        statement=statement,
+        types={r["type"]: _declared_type(r, everywhere) for r in rest["resource"]},
+        system_interactions=frozenset(i["code"] for i in rest.get("interaction", [])),
+        everywhere=everywhere,
+    )
+
+
+def _declared_type(row: Resource, everywhere: frozenset[str]) -> DeclaredType:
+    return DeclaredType(
+        interactions=frozenset(i["code"] for i in row.get("interaction", [])),
+        search_parameters=everywhere | {p["name"] for p in row.get("searchParam", [])},
+        conditional_create=row.get("conditionalCreate", False),
+        conditional_read=row.get("conditionalRead", "not-supported") == "full-support",
+        conditional_update=row.get("conditionalUpdate", False),
+        conditional_delete=row.get("conditionalDelete", "not-supported"),
+    )

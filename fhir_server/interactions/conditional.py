@@ -1,0 +1,67 @@
+"""Preconditions: versions in If-Match, and criteria that name a resource by search.
+
+https://hl7.org/fhir/R4/http.html#concurrency, https://hl7.org/fhir/R4/http.html#ccreate
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from fhir_server.errors import Invalid, MultipleMatches
+from fhir_server.interactions.messages import Exchange
+from fhir_server.policy.guard import GuardedStore
+from fhir_server.search.parse import parse_query
+from fhir_server.search.query import Query, normalised_criteria
+from fhir_server.storage.stored import Stored
+
+_ETAG = re.compile(r'(?:W/)?"([^"]{1,64})"')
+_RESULT_PARAMETERS = frozenset(
+    {"_count", "_sort", "_summary", "_elements", "_total", "_include", "_revinclude", "_format", "_pretty", "_page"}
+)
+
+
+def expected_version(exchange: Exchange) -> int | None:
+    """Returns the version If-Match asks for."""
+    header = exchange.request.headers.get("if-match", "").strip()
+    if not header:
+        return None
+    match = _ETAG.fullmatch(header)
+    if match is None:
+        raise Invalid('If-Match takes one version, as in W/"3"', "http.If-Match")
+    return int(match[1]) if match[1].isdecimal() and len(match[1]) < 16 else -1
+
+
+def etags(header: str) -> list[str]:
+    """Returns the versions of an If-None-Match header."""
+    return _ETAG.findall(header)
+
+
+def parse_criteria(exchange: Exchange, resource_type: str, text: str) -> Query:
+    """Parses the criteria of a conditional interaction, always strictly: a typo must not widen what is changed."""
+    parameters = parse_qsl(text.removeprefix("?"), keep_blank_values=True, max_num_fields=100)
+    return criteria_query(exchange, resource_type, parameters)
+
+
+def criteria_query(exchange: Exchange, resource_type: str, parameters: Sequence[tuple[str, str]]) -> Query:
+    """Builds the query of criteria given as parameters."""
+    declared = exchange.declared.types[resource_type].search_parameters
+    criteria = [(k, v) for k, v in parameters if k not in _RESULT_PARAMETERS]
+    if not criteria:
+        raise Invalid("a conditional interaction needs search criteria", "http.query")
+    query, _ = parse_query(resource_type, criteria, declared, lenient=False, base_url=exchange.base_url)
+    return query
+
+
+def single_match(store: GuardedStore, query: Query) -> Stored | None:
+    """Returns the one resource that matches, None when none does; raises MultipleMatches for more."""
+    matches = store.search(query, 2).matches
+    if len(matches) > 1:
+        raise MultipleMatches(f"the criteria match more than one {query.resource_type}", "http.query")
+    return matches[0] if matches else None
+
+
+def lock_criteria(store: GuardedStore, query: Query) -> None:
+    """Makes conditional interactions with the same criteria follow each other, so that one of them creates."""
+    store.lock(normalised_criteria(query))

@@ -1,0 +1,46 @@
+"""Page cursors, sealed: they name where a page ends, carry no right and work for one token and one query.
+
+https://hl7.org/fhir/R4/http.html#paging
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from fhir_server.errors import Gone, Invalid
+
+LIFETIME_SECONDS = 3600
+
+
+class PageSeal:
+    """Seals and opens cursors (AES-128-CBC + HMAC-SHA256)."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._fernet = Fernet(secret)
+
+    def seal(self, cursor: Any, token_id: str, query: str) -> str:
+        """Returns the page token of a cursor."""
+        content = [int(time.time()) + LIFETIME_SECONDS, _binding(token_id, query), cursor]
+        return self._fernet.encrypt(msgspec.json.encode(content)).decode("ascii").rstrip("=")
+
+    def open(self, page: str, token_id: str, query: str) -> Any:
+        """Returns the cursor of a page token; raises Gone when it expired, Invalid when it is not of this query."""
+        padded = page + "=" * (-len(page) % 4)
+        try:
+            expires, binding, cursor = msgspec.json.decode(self._fernet.decrypt(padded.encode("utf-8")))
+        except (InvalidToken, UnicodeError, ValueError) as error:
+            raise Invalid("the page token is not one of this server", "http._page") from error
+        if binding != _binding(token_id, query):
+            raise Invalid("the page token belongs to another search or another access token", "http._page")
+        if expires < time.time():
+            raise Gone("the page token has expired; start the search again", "http._page")
+        return cursor
+
+
+def _binding(token_id: str, query: str) -> str:
+    return hashlib.sha256(f"{token_id}\n{query}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,53 @@
+"""The resource a client sent: parsed strictly, of the type the URL names, valid before anything is stored."""
+
+from __future__ import annotations
+
+from fhir_server.errors import Invalid, Issue, Unprocessable
+from fhir_server.fhir import Resource
+from fhir_server.fhir.json import parse_resource
+from fhir_server.interactions.messages import Exchange
+from fhir_server.validation.validate import validate_resource
+
+
+def received_resource(exchange: Exchange) -> Resource:
+    """Returns the body; raises Invalid for what is no resource of the type in the URL, Unprocessable when invalid."""
+    request = exchange.request
+    if request.resource is not None:
+        # A Bundle entry: parsed and validated with its Bundle.
+        check_type(request.resource, request.resource_type)
+        return request.resource
+    resource = parse_body(exchange)
+    check_type(resource, request.resource_type)
+    refuse_errors(validate_resource(resource))
+    return resource
+
+
+def parse_body(exchange: Exchange) -> Resource:
+    """Returns the body as a resource of any type, not yet validated."""
+    if not exchange.request.body.strip():
+        raise Invalid("the request has no body; a resource is expected")
+    return parse_resource(exchange.request.body, max_depth=exchange.limits.max_depth)
+
+
+def check_type(resource: Resource, resource_type: str) -> None:
+    """Refuses a resource of another type than the URL says."""
+    if resource.get("resourceType") != resource_type:
+        found = str(resource.get("resourceType"))[:64]
+        raise Invalid(f"the URL says {resource_type}, the resource says {found}", "resourceType")
+
+
+def check_id(resource: Resource, resource_id: str) -> None:
+    """An update names the same id in URL and body. https://hl7.org/fhir/R4/http.html#update"""
+    if resource.get("id") != resource_id:
+        said = resource.get("id")
+        raise Invalid(
+            "the resource needs the id of the URL" if said is None else "the id of the resource is not the URL's",
+            f"{resource['resourceType']}.id",
+        )
+
+
+def refuse_errors(issues: list[Issue]) -> None:
+    """Raises Unprocessable with all issues when one of them is an error."""
+    errors = [i for i in issues if i.severity in ("fatal", "error")]
+    if errors:
+        raise Unprocessable(errors[0].diagnostics, errors[0].expression, issues=issues)

@@ -1,0 +1,26 @@
+"""Who asks, on whose behalf and with which grant. https://hl7.org/fhir/smart-app-launch/STU2.2/"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fhir_server.policy.scopes import Scopes
+
+
+@dataclass(frozen=True, slots=True)
+class AccessContext:
+    """One authenticated caller; built from a token, never from the request."""
+
+    client_id: str
+    token_id: str
+    """Random name of the token in audit and page cursors; not the token."""
+    scopes: Scopes
+    patient: str = ""
+    """Logical id of the Patient that patient/ scopes are bound to."""
+    fhir_user: str = ""
+    """Reference of the person who acts: Practitioner/…, Patient/…, RelatedPerson/…"""
+    purpose: str = "TREAT"
+    """Code of http://terminology.hl7.org/CodeSystem/v3-ActReason."""
+    address: str = field(default="", compare=False)
+    """Network address of the caller, for the audit trail only."""
+    request_id: str = field(default="", compare=False)

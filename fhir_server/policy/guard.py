@@ -1,0 +1,277 @@
+"""The one door to stored resources: it decides, narrows the query, fetches, and leaves the audit trail.
+
+No rule lives here: `decide.constrain` says how far the caller reaches, this file carries it into
+every query and remembers each access until `close` writes it, before the answer leaves.
+Hidden and absent are one thing to the caller (docs/decisions/0004-hidden-is-absent.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fhir_server.audit.event import Access, Caller
+from fhir_server.audit.record import AuditRecorder
+from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, NotFound, VersionConflict
+from fhir_server.fhir import Resource
+from fhir_server.fhir.instant import now_ms
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.decide import constrain
+from fhir_server.search.compile import Plan, compile_query
+from fhir_server.search.query import Query
+from fhir_server.storage.mongo import Document
+from fhir_server.storage.resources import HistoryWindow, Resources
+from fhir_server.storage.stored import Stored, read_document
+from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
+
+T = TypeVar("T")
+
+COUNT_BOUND = 10_000
+"""Without _total=accurate a search counts no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What the guard keeps the door of."""
+
+    resources: Resources
+    transactions: Transactions
+    recorder: AuditRecorder
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of matches."""
+
+    matches: tuple[Stored, ...]
+    cursor: Any
+    """Where the next page starts; None when there is none."""
+
+
+class GuardedStore:
+    """Stored resources as one caller may see and change them, for the time of one request."""
+
+    def __init__(self, context: AccessContext, database: Database) -> None:
+        self.context = context
+        self._database = database
+        self._accesses: list[Access] = []
+        self._writes: WriteSession | None = None
+
+    # --- audit ----------------------------------------------------------------------------------
+
+    def note(self, access: Access) -> None:
+        """Remembers an access for the audit trail."""
+        self._accesses.append(access)
+
+    def _note(self, interaction: str, stored: Iterable[Stored]) -> None:
+        for one in stored:
+            reference = f"{one.reference}/_history/{one.version}"
+            self.note(Access(interaction, one.resource_type, one.patient, (reference,)))
+
+    def note_failure(self, interaction: str, resource_type: str, error: FhirError, resource_id: str = "") -> None:
+        """Remembers an attempt that did not succeed; a bound patient sees it in the record's trail."""
+        tried = (f"{resource_type}/{resource_id}",) if resource_id else ()
+        self.note(Access(interaction, resource_type, self.context.patient, tried, denied=error.diagnostics))
+
+    def close(self) -> None:
+        """Writes the audit trail of this request; raises when it cannot be written."""
+        accesses, self._accesses = self._accesses, []
+        if accesses:
+            c = self.context
+            caller = Caller(c.client_id, c.token_id, c.fhir_user, c.purpose, c.address, c.request_id)
+            self._database.recorder.record(accesses, caller)
+
+    # --- reads ----------------------------------------------------------------------------------
+
+    def read(self, resource_type: str, resource_id: str, interaction: str = "read") -> Stored:
+        """Returns the current version; raises NotFound when absent or hidden, Gone when deleted."""
+        current = self._current(resource_type, resource_id)
+        self._note(interaction, [current])
+        if current.deleted:
+            raise Gone(f"{current.reference} was deleted")
+        return current
+
+    def vread(self, resource_type: str, resource_id: str, version: int) -> Stored:
+        """Returns one version; who may not see the current one sees none."""
+        current = self._current(resource_type, resource_id)
+        found: Stored | None = current
+        if current.version != version:
+            found = self._database.resources.vread(resource_type, resource_id, version, self._session)
+        if found is None:
+            raise NotFound(f"{current.reference} has no version {version}")
+        self._note("vread", [found])
+        if found.deleted:
+            raise Gone(f"{current.reference} was deleted by version {version}")
+        return found
+
+    def _current(self, resource_type: str, resource_id: str) -> Stored:
+        reach = constrain(self.context, resource_type, "r")
+        found = self._database.resources.read(resource_type, resource_id, reach.filter, self._session)
+        if found is None:
+            raise NotFound(f"{resource_type}/{resource_id} is not known")
+        return found
+
+    def history(self, resource_types: Sequence[str], window: HistoryWindow, limit: int) -> list[Stored]:
+        """Returns versions, newest first; of an instance only when its current version is visible."""
+        if window.resource_id:
+            self._current(resource_types[0], window.resource_id)
+        constraints = self._history_constraints(resource_types, window)
+        rows = self._database.resources.history(constraints, window, limit, self._session)
+        self._note(_HISTORY[bool(window.resource_id)], rows)
+        return rows
+
+    def count_history(self, resource_types: Sequence[str], window: HistoryWindow) -> int:
+        """Counts the versions of all pages."""
+        constraints = self._history_constraints(resource_types, window)
+        return self._database.resources.count_history(constraints, window, self._session)
+
+    def _history_constraints(
+        self, resource_types: Sequence[str], window: HistoryWindow
+    ) -> dict[str, Document]:
+        letter = "r" if window.resource_id else "s"
+        return {name: constrain(self.context, name, letter).filter for name in resource_types}
+
+    def permitted_types(self, resource_types: Iterable[str], letter: str) -> list[str]:
+        """Returns those of the types in use that the token reaches at all."""
+        permitted = []
+        for name in self._database.resources.types_in_use(frozenset(resource_types)):
+            try:
+                constrain(self.context, name, letter)
+            except Forbidden:
+                continue
+            permitted.append(name)
+        return permitted
+
+    def search(self, query: Query, limit: int, cursor: Any = None) -> Page:
+        """Returns one page of matches and where the next one starts."""
+        reach = constrain(self.context, query.resource_type, "s")
+        plan = compile_query(query)
+        documents = self._find(plan, reach.filter, limit + 1, cursor) if limit else []
+        matches = tuple(read_document(query.resource_type, d) for d in documents[:limit])
+        following = plan.cursor(documents[:limit], cursor) if len(documents) > limit else None
+        self._note_search(query, matches)
+        return Page(matches, following)
+
+    def count(self, query: Query, *, accurate: bool) -> int | None:
+        """Counts the matches; None when there are more than a search counts unasked."""
+        reach = constrain(self.context, query.resource_type, "s")
+        limit = 0 if accurate else COUNT_BOUND + 1
+        counted = self._database.resources.count(compile_query(query), reach.filter, limit, self._session)
+        return None if limit and counted == limit else counted
+
+    def _find(self, plan: Plan, constraint: Document, limit: int, cursor: Any = None) -> list[Document]:
+        return self._database.resources.find(plan, constraint, limit, cursor, self._session)
+
+    def _note_search(self, query: Query, matches: Sequence[Stored]) -> None:
+        text = query.text
+        for patient in dict.fromkeys(m.patient for m in matches):
+            self.note(Access("search-type", query.resource_type, patient, query=text))
+        if not matches:
+            self.note(Access("search-type", query.resource_type, self.context.patient, query=text))
+
+    # --- writes ---------------------------------------------------------------------------------
+
+    @property
+    def _session(self) -> Any:
+        return self._writes.session if self._writes is not None else None
+
+    def create(self, resource: Resource, resource_id: str) -> Stored:
+        """Stores a new resource: one round trip alone, or with the others of a transaction."""
+        return self._insert(resource, resource_id, "POST")
+
+    def _insert(self, resource: Resource, resource_id: str, method: str) -> Stored:
+        resource_type = str(resource["resourceType"])
+        reach = constrain(self.context, resource_type, "c")
+        document = self._database.transactions.build(resource, resource_id, 1, now_ms(), method)
+        if not reach.covers(document.get("p", "")):
+            raise Forbidden(f"the token does not allow to create a {resource_type} outside its patient's record")
+        target = self._writes if self._writes is not None else self._database.transactions
+        stored = target.insert(resource_type, document)
+        self._note("create", [stored])
+        return stored
+
+    def transact(self, resource_types: Iterable[str], work: Callable[[GuardedStore], T]) -> T:
+        """Runs `work` on a store whose reads and writes are one transaction; it may run several times."""
+        names = set(resource_types)
+        attempt: list[GuardedStore] = []
+
+        def run(writes: WriteSession) -> T:
+            inner = GuardedStore(self.context, self._database)
+            inner._writes = writes
+            attempt[:] = [inner]
+            return work(inner)
+
+        result = self._database.transactions.run(names, run)
+        self._accesses += attempt[0]._accesses
+        return result
+
+    def lock(self, key: str) -> None:
+        """Makes transactions that name the same key follow each other."""
+        self._in_transaction().lock(key)
+
+    def update(
+        self,
+        resource: Resource,
+        resource_id: str,
+        *,
+        expected: int | None = None,
+        create: bool = False,
+        method: str = "PUT",
+    ) -> tuple[Stored, bool]:
+        """Replaces the current version, or creates it where `create` allows; tells whether it was created.
+
+        `expected` is the version of If-Match. Only inside `transact`.
+        """
+        resource_type = str(resource["resourceType"])
+        writes = self._in_transaction()
+        reach = constrain(self.context, resource_type, "u")
+        current = writes.current(resource_type, resource_id, reach.filter)
+        if current is None:
+            return self._create_by_update(resource, resource_id, expected, create), True
+        if expected is not None and expected != current["v"]:
+            raise VersionConflict(f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}")
+        document = self._database.transactions.build(
+            resource, resource_id, current["v"] + 1, next_instant(current), method
+        )
+        if not reach.covers(document.get("p", "")):
+            raise Forbidden("the token does not allow to move a resource out of its patient's record")
+        stored = writes.replace(resource_type, current, document)
+        self._note("patch" if method == "PATCH" else "update", [stored])
+        return stored, bool(current.get("d"))
+
+    def _create_by_update(
+        self, resource: Resource, resource_id: str, expected: int | None, create: bool
+    ) -> Stored:
+        resource_type = str(resource["resourceType"])
+        if expected is not None:
+            raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
+        # A token bound to a patient learns nothing about ids: taken by another or free, it is 404.
+        if constrain(self.context, resource_type, "u").patient:
+            raise NotFound(f"{resource_type}/{resource_id} is not known")
+        if not create:
+            raise MethodNotAllowed(f"{resource_type}/{resource_id} is not known and the server gives ids itself")
+        return self._insert(resource, resource_id, "PUT")
+
+    def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
+        """Deletes the current version; None when there was nothing to delete. Only inside `transact`."""
+        writes = self._in_transaction()
+        reach = constrain(self.context, resource_type, "d")
+        current = writes.current(resource_type, resource_id, reach.filter)
+        if current is None or current.get("d"):
+            if expected is not None:
+                raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
+            return None
+        if expected is not None and expected != current["v"]:
+            raise VersionConflict(f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}")
+        stored = writes.delete(resource_type, current)
+        self._note("delete", [stored])
+        return stored
+
+    def _in_transaction(self) -> WriteSession:
+        if self._writes is None:
+            raise AssertionError("this write needs a transaction")
+        return self._writes
+
+
+_HISTORY = {True: "history-instance", False: "history-type"}

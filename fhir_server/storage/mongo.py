@@ -1,0 +1,169 @@
+"""The MongoDB client, its collections and their indexes; connects on first use, anew in each process.
+
+Every write is acknowledged by a majority and journaled. https://www.mongodb.com/docs/manual/reference/write-concern/
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.errors import TooCostly, Unavailable
+
+Document = dict[str, Any]
+
+HISTORY = "history"
+LOCKS = "locks"
+STATE = "state"
+
+_HAS_PATIENT = {"p": {"$exists": True}}
+RESOURCE_INDEXES = (
+    IndexModel([("p", 1), ("t", 1), ("sk", -1)], name="patient", partialFilterExpression=_HAS_PATIENT),
+    IndexModel([("t", 1), ("sk", -1), ("vis", 1)], name="token"),
+    IndexModel([("r.k", 1), ("r.lo", 1), ("r.hi", 1)], name="range"),
+    IndexModel([("lu", -1), ("_id", -1)], name="updated"),
+    IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
+)
+# An AuditEvent is written on every access: it is asked by patient, by token or by time, never by
+# range or change, so it carries two indexes instead of five.
+AUDIT_INDEXES = (
+    IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
+    IndexModel([("t", 1), ("sk", -1)], name="token"),
+)
+OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
+    HISTORY: (
+        IndexModel([("rt", ASCENDING), ("id", ASCENDING), ("v", DESCENDING)], name="instance"),
+        IndexModel([("rt", ASCENDING), ("lu", DESCENDING)], name="type"),
+        IndexModel([("lu", DESCENDING)], name="system"),
+        IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
+    ),
+    STATE: (),
+    # A lock only has to outlive the transactions that race for it.
+    LOCKS: (IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=86_400),),
+}
+
+
+class Mongo:
+    """One database; safe to share between threads and across fork."""
+
+    def __init__(self, uri: str, database: str, *, timeout_ms: int = 10_000) -> None:
+        self.uri = uri
+        self.database_name = database
+        self.timeout_ms = timeout_ms
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._client: MongoClient[Document] | None = None
+        self._prepared: set[str] = set()
+
+    @property
+    def client(self) -> MongoClient[Document]:
+        """The client of this process."""
+        if self._client is None or self._pid != os.getpid():
+            self._connect()
+        assert self._client is not None  # noqa: S101  # narrows the type
+        return self._client
+
+    def _connect(self) -> None:
+        with self._lock:
+            if self._client is not None and self._pid == os.getpid():
+                return
+            self._client = MongoClient(
+                self.uri,
+                appname="fhir-server",
+                retryWrites=True,
+                serverSelectionTimeoutMS=5_000,
+                connectTimeoutMS=5_000,
+                socketTimeoutMS=max(30_000, 3 * self.timeout_ms),
+                maxPoolSize=128,
+                tz_aware=True,
+            )
+            self._prepared = set()
+            self._pid = os.getpid()
+
+    @property
+    def database(self) -> Database[Document]:
+        return self.client.get_database(
+            self.database_name,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("local"),
+        )
+
+    def collection(self, name: str) -> Collection[Document]:
+        """Returns a collection for reading; it may not exist yet."""
+        return self.database[name]
+
+    def prepared(self, name: str) -> Collection[Document]:
+        """Returns a collection for writing, created with its indexes when this process first writes to it."""
+        database = self.database  # first: a new process forgets what its parent prepared
+        if name not in self._prepared:
+            indexes = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
+            if indexes:
+                database[name].create_indexes(list(indexes))
+            self._prepared.add(name)
+        return database[name]
+
+    def resource_collections(self, resource_types: frozenset[str]) -> list[str]:
+        """Returns the resource types that hold anything."""
+        return sorted(resource_types.intersection(self.database.list_collection_names()))
+
+    def ping(self) -> None:
+        """Raises Unavailable when the database does not answer as a replica set primary."""
+        with translated():
+            hello = self.client.admin.command("hello")
+            if not hello.get("isWritablePrimary"):
+                raise Unavailable("the database has no primary")
+            if "setName" not in hello and hello.get("msg") != "isdbgrid":
+                raise Unavailable("the database is no replica set: transactions need one")
+
+    def close(self) -> None:
+        """Closes the connections of this process."""
+        if self._client is not None and self._pid == os.getpid():
+            self._client.close()
+            self._client = None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns failures of the database into FhirErrors that tell the client whether to try again."""
+    try:
+        yield
+    except ExecutionTimeout as error:
+        raise TooCostly("the query took longer than the server allows; narrow it") from error
+    except (
+        ServerSelectionTimeoutError,
+        AutoReconnect,
+        NetworkTimeout,
+        ConnectionFailure,
+        WTimeoutError,
+    ) as e:
+        raise _retry_later("the database is not reachable; nothing is known to be lost, try again") from e
+    except OperationFailure as error:
+        if error.code == 292:  # QueryExceededMemoryLimitNoDiskUseAllowed
+            raise TooCostly("the result is too large to sort; narrow the search") from error
+        if error.has_error_label("TransientTransactionError"):
+            raise _retry_later("too many writers at once; try again") from error
+        raise
+
+
+def _retry_later(diagnostics: str) -> Unavailable:
+    error = Unavailable(diagnostics)
+    error.headers["Retry-After"] = "2"
+    return error

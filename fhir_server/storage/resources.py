@@ -1,0 +1,166 @@
+"""Reads of stored resources: one version, a history, the matches of a plan. Every read takes a constraint.
+
+The constraint is the policy's filter; it is part of each query, never applied afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.client_session import ClientSession
+
+from fhir_server.search.compile import Plan
+from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
+from fhir_server.storage.stored import Stored, read_document
+
+_FOUND = {"t": 0, "r": 0}
+"""Index entries stay in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """Which versions a history asks for; all times in ms since 1970."""
+
+    resource_id: str = ""
+    """One instance; "" for all of a type, or of the system."""
+    since: int | None = None
+    """Versions made at or after."""
+    at: tuple[int, int] | None = None
+    """Versions that were current at some moment of [lo, hi)."""
+    before: tuple[int, tuple[str, ...]] | None = None
+    """Page cursor: lastUpdated of the last row, and the rows already returned at that very moment."""
+
+
+class Resources:
+    """Reads for one database; pass a session to read inside a transaction."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+
+    def read(
+        self, resource_type: str, resource_id: str, constraint: Document, session: ClientSession | None = None
+    ) -> Stored | None:
+        """Returns the current version, tombstone included, or None when absent or outside the constraint."""
+        query = {"$and": [{"_id": {"$eq": resource_id}}, constraint]}
+        with translated():
+            document = self._mongo.collection(resource_type).find_one(query, _FOUND, session=session)
+        return read_document(resource_type, document) if document else None
+
+    def vread(
+        self, resource_type: str, resource_id: str, version: int, session: ClientSession | None = None
+    ) -> Stored | None:
+        """Returns a replaced version; the caller has read the current one under its constraint first."""
+        key = f"{resource_type}/{resource_id}/{version}"
+        with translated():
+            row = self._mongo.collection(HISTORY).find_one({"_id": {"$eq": key}}, session=session)
+        return read_document(resource_type, row) if row else None
+
+    def find(
+        self,
+        plan: Plan,
+        constraint: Document,
+        limit: int,
+        cursor: Any = None,
+        session: ClientSession | None = None,
+    ) -> list[Document]:
+        """Returns up to `limit` documents of a plan, in its order, after the cursor."""
+        pipeline = plan.pipeline(constraint, limit, cursor)
+        with translated():
+            collection = self._mongo.collection(plan.resource_type)
+            return list(
+                collection.aggregate(
+                    [*pipeline, {"$project": _FOUND}],
+                    session=session,
+                    maxTimeMS=self._mongo.timeout_ms,
+                    allowDiskUse=False,
+                )
+            )
+
+    def count(
+        self, plan: Plan, constraint: Document, limit: int = 0, session: ClientSession | None = None
+    ) -> int:
+        """Counts the matches of a plan, up to `limit` when it is not 0."""
+        bound: dict[str, Any] = {"limit": limit} if limit else {}
+        with translated():
+            return self._mongo.collection(plan.resource_type).count_documents(
+                {"$and": [plan.filter, constraint]},
+                session=session,
+                maxTimeMS=self._mongo.timeout_ms,
+                **bound,
+            )
+
+    def types_in_use(self, resource_types: frozenset[str]) -> list[str]:
+        """Returns the types of which anything is stored."""
+        with translated():
+            return self._mongo.resource_collections(resource_types)
+
+    def history(
+        self,
+        constraints: dict[str, Document],
+        window: HistoryWindow,
+        limit: int,
+        session: ClientSession | None = None,
+    ) -> list[Stored]:
+        """Returns versions of the types in `constraints`, newest first, in one round trip."""
+        pipeline = _history_pipeline(constraints, window, limit)
+        with translated():
+            rows = self._mongo.collection(HISTORY).aggregate(
+                pipeline, session=session, maxTimeMS=self._mongo.timeout_ms
+            )
+            return [read_document(row["rt"], row) for row in rows]
+
+    def count_history(
+        self, constraints: dict[str, Document], window: HistoryWindow, session: ClientSession | None = None
+    ) -> int:
+        """Counts the versions that `history` would return over all pages."""
+        whole = HistoryWindow(window.resource_id, window.since, window.at)
+        pipeline = _history_pipeline(constraints, whole, 0)
+        with translated():
+            rows = self._mongo.collection(HISTORY).aggregate(
+                [*pipeline, {"$count": "n"}], session=session, maxTimeMS=self._mongo.timeout_ms
+            )
+            return int(next(iter(rows), {"n": 0})["n"])
+
+
+def _history_pipeline(
+    constraints: dict[str, Document], window: HistoryWindow, limit: int
+) -> list[Document]:
+    """Old versions from the history collection joined with the current ones of each type's collection."""
+    old: list[Document] = [
+        {"$and": [{"rt": {"$eq": resource_type}}, constraint]}
+        for resource_type, constraint in constraints.items()
+    ]
+    newest: list[Document] = [{"$sort": {"lu": -1}}, {"$limit": limit}] if limit else []
+    pipeline: list[Document] = [
+        {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id", "$_id")]}},
+        *newest,
+    ]
+    for resource_type, constraint in constraints.items():
+        key = {"$concat": [resource_type, "/", "$_id", "/", {"$toString": "$v"}]}
+        current: list[Document] = [
+            {"$match": {"$and": [constraint, *_window_filter(window, "_id", key)]}},
+            *newest,
+            {"$project": _FOUND},
+            {"$set": {"rt": {"$literal": resource_type}, "id": "$_id", "_id": key}},
+        ]
+        pipeline.append({"$unionWith": {"coll": resource_type, "pipeline": current}})
+    return [*pipeline, *newest]
+
+
+def _window_filter(window: HistoryWindow, id_field: str, key: Any) -> Sequence[Document]:
+    conditions: list[Document] = []
+    if window.resource_id:
+        conditions.append({id_field: {"$eq": window.resource_id}})
+    if window.since is not None:
+        conditions.append({"lu": {"$gte": window.since}})
+    if window.at is not None:
+        low, high = window.at
+        conditions.append({"lu": {"$lt": high}})
+        conditions.append({"$or": [{"until": {"$gt": low}}, {"until": {"$exists": False}}]})
+    if window.before is not None:
+        last, returned = window.before
+        conditions.append({"lu": {"$lte": last}})
+        conditions.append({"$or": [{"lu": {"$lt": last}}, {"$expr": {"$not": {"$in": [key, list(returned)]}}}]})
+    return conditions

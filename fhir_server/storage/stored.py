@@ -1,0 +1,139 @@
+"""A resource as MongoDB keeps it: its JSON bytes, compressed, beside its index entries.
+
+| field | meaning |
+|---|---|
+| _id   | logical id |
+| v     | version, from 1 |
+| lu    | lastUpdated, ms since 1970 |
+| m     | the HTTP method that made this version |
+| p     | the patient whose compartment holds it; absent when none or several |
+| vis   | visibility labels as a bit set |
+| sk    | sort key: primary date, then a hash of the id |
+| t, r  | index entries (search/index.py); t is empty when deleted |
+| d     | true when deleted |
+| z     | JSON bytes, zstd; absent when deleted |
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import zstandard
+
+from fhir_server.fhir import Resource
+from fhir_server.fhir.json import encode_json
+from fhir_server.search.index import extract_index
+
+Document = dict[str, Any]
+
+_LEVEL = 3
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version of a resource as read from the database."""
+
+    resource_type: str
+    id: str
+    version: int
+    last_updated: int
+    """ms since 1970"""
+    method: str
+    raw: bytes
+    """JSON as it was stored; empty when deleted."""
+    deleted: bool
+    patient: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.resource_type}/{self.id}"
+
+
+def build_document(
+    resource: Resource, version: int, last_updated: int, method: str, base_url: str
+) -> Document:
+    """Returns the document of a resource whose id and meta are final."""
+    index = extract_index(resource, last_updated, base_url)
+    document: Document = {
+        "_id": resource["id"],
+        "v": version,
+        "lu": last_updated,
+        "m": method,
+        "vis": 0,
+        "sk": index.sort_key,
+        "t": index.tokens,
+        "r": index.ranges,
+        "z": compress(encode_json(resource)),
+    }
+    # A resource in the records of several patients belongs to none: a policy that binds to one
+    # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.
+    if len(index.patients) == 1:
+        document["p"] = index.patients[0]
+    return document
+
+
+def build_tombstone(document: Document, last_updated: int) -> Document:
+    """Returns what remains of a deleted resource: whose it was, and when; it matches no search."""
+    tombstone = {k: document[k] for k in ("_id", "p", "vis", "sk") if k in document}
+    tombstone |= {"v": document["v"] + 1, "lu": last_updated, "m": "DELETE", "d": True, "t": [], "r": []}
+    return tombstone
+
+
+def build_history(resource_type: str, document: Document, until: int) -> Document:
+    """Returns the history row of a version that another one replaced at `until` (ms)."""
+    row = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "z") if k in document}
+    row |= {
+        "_id": f"{resource_type}/{document['_id']}/{document['v']}",
+        "rt": resource_type,
+        "id": document["_id"],
+        "until": until,
+    }
+    return row
+
+
+def read_document(resource_type: str, document: Document) -> Stored:
+    """Returns the version that a document of a resource collection or of the history holds."""
+    deleted = bool(document.get("d"))
+    return Stored(
+        resource_type=resource_type,
+        id=document["id"] if "rt" in document else document["_id"],
+        version=document["v"],
+        last_updated=document["lu"],
+        method=document["m"],
+        raw=b"" if deleted else decompress(document["z"]),
+        deleted=deleted,
+        patient=document.get("p", ""),
+    )
+
+
+def compress(raw: bytes) -> bytes:
+    """Compresses JSON bytes with the dictionary of this release."""
+    compressor = getattr(_local, "compressor", None)
+    if compressor is None:
+        # zstd contexts are not thread-safe, so each thread keeps its own.
+        compressor = _local.compressor = zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=_dictionary(), write_checksum=False
+        )
+    return bytes(compressor.compress(raw))
+
+
+def decompress(frame: bytes) -> bytes:
+    """Restores the JSON bytes of `compress`."""
+    decompressor = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor(dict_data=_dictionary())
+    return bytes(decompressor.decompress(frame))
+
+
+_loaded: list[zstandard.ZstdCompressionDict] = []
+
+
+def _dictionary() -> zstandard.ZstdCompressionDict:
+    if not _loaded:
+        content = resources.files(__package__).joinpath("resource.zdict").read_bytes()
+        _loaded.append(zstandard.ZstdCompressionDict(content))
+    return _loaded[0]

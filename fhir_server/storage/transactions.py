@@ -1,0 +1,180 @@
+"""Writes: a resource and its history change together, or nothing does. https://hl7.org/fhir/R4/http.html#transaction
+
+Round trips: a create is one insert; an update or delete reads, writes history, replaces, commits;
+a Bundle inserts once per resource type. Two writers of one resource meet in the database: the
+second one's transaction is aborted by MongoDB and runs again on what the first one left.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.errors import Conflict, TooLarge
+from fhir_server.fhir import Resource
+from fhir_server.fhir.instant import format_instant, now_ms
+from fhir_server.storage.mongo import HISTORY, LOCKS, Document, Mongo, translated
+from fhir_server.storage.stored import (
+    Stored,
+    build_document,
+    build_history,
+    build_tombstone,
+    read_document,
+)
+
+T = TypeVar("T")
+
+_DUPLICATE_KEY = 11000
+_TOO_LARGE = frozenset({10334, 17280, 17419, 17420})  # BSONObjectTooLarge and its relatives
+_ATTEMPTS = 8
+
+
+def new_id() -> str:
+    """Returns a fresh logical id. https://hl7.org/fhir/R4/datatypes.html#id"""
+    return str(uuid.uuid4())
+
+
+def next_instant(current: Document) -> int:
+    """Returns the lastUpdated of the next version: the clock may go back, lastUpdated never does."""
+    return max(now_ms(), int(current["lu"]) + 1)
+
+
+class Transactions:
+    """Where writes begin."""
+
+    def __init__(self, mongo: Mongo, base_url: str) -> None:
+        self._mongo = mongo
+        self._base_url = base_url
+
+    def insert(self, resource_type: str, document: Document) -> Stored:
+        """Writes one new resource in one round trip."""
+        with translated(), _size_checked():
+            self._mongo.prepared(resource_type).insert_one(document)
+        return read_document(resource_type, document)
+
+    def run(self, resource_types: Iterable[str], work: Callable[[WriteSession], T]) -> T:
+        """Runs `work` in one transaction; `work` may run several times and must only act through its session."""
+        with translated(), _size_checked():
+            for name in {*resource_types, HISTORY, LOCKS}:
+                self._mongo.prepared(name)
+            for attempt in range(_ATTEMPTS):
+                try:
+                    return self._run_once(work)
+                except (DuplicateKeyError, BulkWriteError) as error:
+                    # Another writer created the same id between our look and our insert: look again.
+                    if not _is_duplicate(error):
+                        raise
+                    time.sleep(0.002 * 2**attempt)
+            raise Conflict("other writers keep changing the same resource; try again")
+
+    def _run_once(self, work: Callable[[WriteSession], T]) -> T:
+        def callback(session: ClientSession) -> T:
+            unit = WriteSession(self._mongo, session)
+            result = work(unit)
+            unit.flush()
+            return result
+
+        with self._mongo.client.start_session() as session:
+            return session.with_transaction(
+                callback,
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern(w="majority", j=True),
+            )
+
+    def build(
+        self, resource: Resource, resource_id: str, version: int, last_updated: int, method: str
+    ) -> Document:
+        """Returns the document of a resource with its id, versionId and lastUpdated set."""
+        meta = {
+            **resource.get("meta", {}),
+            "versionId": str(version),
+            "lastUpdated": format_instant(last_updated),
+        }
+        final = {"resourceType": resource["resourceType"], "id": resource_id, "meta": meta}
+        final |= {k: v for k, v in resource.items() if k not in final}
+        return build_document(final, version, last_updated, method, self._base_url)
+
+
+class WriteSession:
+    """The reads and writes of one transaction; inserts wait for `flush`."""
+
+    def __init__(self, mongo: Mongo, session: ClientSession) -> None:
+        self.session = session
+        self._mongo = mongo
+        self._inserts: dict[str, list[Document]] = {}
+
+    def lock(self, key: str) -> None:
+        """Makes transactions that name the same key follow each other."""
+        self._mongo.collection(LOCKS).update_one(
+            {"_id": key}, {"$set": {"at": datetime.now(UTC)}}, upsert=True, session=self.session
+        )
+
+    def current(self, resource_type: str, resource_id: str, constraint: Document) -> Document | None:
+        """Returns the current document, tombstones included, when the constraint allows."""
+        return self._mongo.collection(resource_type).find_one(
+            {"$and": [{"_id": {"$eq": resource_id}}, constraint]}, session=self.session
+        )
+
+    def exists(self, resource_type: str, resource_id: str) -> bool:
+        """Tells whether the id is taken, by anything the caller may or may not see."""
+        found = self._mongo.collection(resource_type).find_one(
+            {"_id": {"$eq": resource_id}}, {"_id": 1}, session=self.session
+        )
+        return found is not None
+
+    def insert(self, resource_type: str, document: Document) -> Stored:
+        """Adds a new resource."""
+        self._inserts.setdefault(resource_type, []).append(document)
+        return read_document(resource_type, document)
+
+    def replace(self, resource_type: str, current: Document, document: Document) -> Stored:
+        """Replaces the current version; the old one becomes history."""
+        row = build_history(resource_type, current, document["lu"])
+        self._inserts.setdefault(HISTORY, []).append(row)
+        replaced = self._mongo.collection(resource_type).replace_one(
+            {"_id": current["_id"], "v": current["v"]}, document, session=self.session
+        )
+        if replaced.matched_count != 1:  # pragma: no cover - a snapshot cannot lose the document it read
+            raise Conflict("another writer changed the resource; try again")
+        return read_document(resource_type, document)
+
+    def delete(self, resource_type: str, current: Document) -> Stored:
+        """Replaces the current version by a tombstone; the old one becomes history."""
+        return self.replace(resource_type, current, build_tombstone(current, next_instant(current)))
+
+    def flush(self) -> None:
+        """Writes the waiting inserts, one round trip per collection."""
+        for name, documents in self._inserts.items():
+            self._mongo.collection(name).insert_many(documents, ordered=True, session=self.session)
+        self._inserts = {}
+
+
+class _size_checked:
+    """Turns MongoDB's 16 MB document limit into a 413."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        from pymongo.errors import DocumentTooLarge
+
+        too_large = isinstance(error, DocumentTooLarge) or (
+            isinstance(error, OperationFailure) and error.code in _TOO_LARGE
+        )
+        if too_large:
+            raise TooLarge("the resource is larger than the server stores (16 MB compressed)") from error
+
+
+def _is_duplicate(error: DuplicateKeyError | BulkWriteError) -> bool:
+    if isinstance(error, DuplicateKeyError):
+        return True
+    failures = (error.details or {}).get("writeErrors", [])
+    return bool(failures) and failures[0].get("code") == _DUPLICATE_KEY

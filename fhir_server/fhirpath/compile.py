@@ -1,0 +1,165 @@
+"""Tree → closure: every part of an expression becomes a function of the state and its input items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Any
+
+from fhir_server.fhirpath import tree
+from fhir_server.fhirpath.functions import FUNCTIONS
+from fhir_server.fhirpath.functions.filtering import is_of_type, of_type
+from fhir_server.fhirpath.functions.subsetting import at
+from fhir_server.fhirpath.navigate import member, members
+from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, Step, integer
+from fhir_server.fhirpath.operators import OPERATORS, sign, union
+from fhir_server.fhirpath.types import TypeTest, ancestors, is_resource_type, type_named
+from fhir_server.fhirpath.variables import variable
+
+
+def compile_tree(expression: tree.Tree, context_type: str) -> Step:
+    """Compiles a parsed expression for inputs of one type."""
+    return _Compiler(context_type).step(expression)
+
+
+def is_plain(part: tree.Tree) -> bool:
+    """True for an expression made of paths, types and unions only."""
+    if isinstance(part, tree.Path):
+        return is_plain(part.start) and all(map(is_plain, part.steps))
+    if isinstance(part, tree.Union):
+        return all(map(is_plain, part.branches))
+    if isinstance(part, tree.TypeOperator):
+        return is_plain(part.operand)
+    return isinstance(part, (tree.Name, tree.Literal))
+
+
+class _Compiler:
+    def __init__(self, context_type: str) -> None:
+        self._context_type = context_type
+
+    def step(self, part: tree.Tree) -> Step:
+        build: Callable[[Any, Any], Step] = _BUILDERS[type(part)]
+        return build(self, part)
+
+    def _literal(self, part: tree.Literal) -> Step:
+        items = [Node(part.value, part.type, None)]
+        return lambda state, _: items
+
+    def _nothing(self, part: tree.Nothing) -> Step:
+        return lambda state, items: EMPTY
+
+    def _name(self, part: tree.Name) -> Step:
+        # A capital begins a type, never an element: the path starts at the input if it is of that type.
+        return _of_root(part.name) if part.name[:1].isupper() else member(part.name)
+
+    def _variable(self, part: tree.Variable) -> Step:
+        return variable(part.name)
+
+    def _special(self, part: tree.Special) -> Step:
+        return _SPECIALS[part.name]
+
+    def _path(self, part: tree.Path) -> Step:
+        start = self.step(part.start)
+        named = takewhile(lambda s: isinstance(s, tree.Name), part.steps)
+        names = [s.name for s in named if isinstance(s, tree.Name)]
+        if names:
+            start = members(start, names)
+        steps = tuple(
+            member(s.name) if isinstance(s, tree.Name) else self.step(s) for s in part.steps[len(names) :]
+        )
+        if not steps:
+            return start
+        if len(steps) == 1:
+            (only,) = steps
+            return lambda state, items: only(state, start(state, items))
+
+        def path(state: State, items: Collection) -> Collection:
+            items = start(state, items)
+            for step in steps:
+                items = step(state, items)
+            return items
+
+        return path
+
+    def _call(self, part: tree.Call) -> Step:
+        function = FUNCTIONS.get(part.name)
+        if function is None:
+            raise FhirPathError(f"FHIRPath function {part.name}() is not supported")
+        if not function.least <= len(part.arguments) <= function.most:
+            raise FhirPathError(
+                f"FHIRPath function {part.name}() does not take {len(part.arguments)} arguments"
+            )
+        if function.takes_type:
+            return function.build(TypeTest(_type_specifier(part.arguments[0])))
+        return function.build(*(self.step(argument) for argument in part.arguments))
+
+    def _indexer(self, part: tree.Indexer) -> Step:
+        return at(self.step(part.index))
+
+    def _sign(self, part: tree.Sign) -> Step:
+        return sign(part.operator, self.step(part.operand))
+
+    def _binary(self, part: tree.Binary) -> Step:
+        return OPERATORS[part.operator](self.step(part.left), self.step(part.right))
+
+    def _union(self, part: tree.Union) -> Step:
+        branches = tuple(self.step(branch) for branch in part.branches if self._applies(branch))
+        return union(branches) if branches else lambda state, items: EMPTY
+
+    def _applies(self, branch: tree.Tree) -> bool:
+        """False for a branch of a search expression that begins with another resource type."""
+        start = branch
+        while isinstance(start, (tree.Path, tree.TypeOperator)):
+            start = start.start if isinstance(start, tree.Path) else start.operand
+        if not isinstance(start, tree.Name) or not is_resource_type(self._context_type):
+            return True
+        return not is_resource_type(start.name) or start.name in ancestors(self._context_type)
+
+    def _type_operator(self, part: tree.TypeOperator) -> Step:
+        operand = self.step(part.operand)
+        test = TypeTest(part.type)
+        apply = is_of_type(test) if part.operator == "is" else of_type(test)
+        return lambda state, items: apply(state, operand(state, items))
+
+
+def _of_root(specifier: str) -> Step:
+    test = TypeTest(type_named(specifier))
+
+    def step(state: State, items: Collection) -> Collection:
+        if len(items) == 1 and test[items[0][1]]:
+            return items
+        return [node for node in items if test[node[1]]]
+
+    return step
+
+
+def _type_specifier(part: tree.Tree) -> str:
+    names = [part] if isinstance(part, tree.Name) else []
+    if isinstance(part, tree.Path) and isinstance(part.start, tree.Name):
+        names = [part.start, *(s for s in part.steps if isinstance(s, tree.Name))]
+        names = names if len(names) == len(part.steps) + 1 else []
+    if not names:
+        raise FhirPathError("FHIRPath: expected the name of a type")
+    return ".".join(name.name for name in names)
+
+
+_SPECIALS: dict[str, Step] = {
+    "$this": lambda state, items: state.focus,
+    "$index": lambda state, items: EMPTY if state.index is None else integer(state.index),
+    "$total": lambda state, items: state.total,
+}
+
+_BUILDERS: dict[type[tree.Tree], Callable[[Any, Any], Step]] = {
+    tree.Literal: _Compiler._literal,
+    tree.Nothing: _Compiler._nothing,
+    tree.Name: _Compiler._name,
+    tree.Variable: _Compiler._variable,
+    tree.Special: _Compiler._special,
+    tree.Path: _Compiler._path,
+    tree.Call: _Compiler._call,
+    tree.Indexer: _Compiler._indexer,
+    tree.Sign: _Compiler._sign,
+    tree.Binary: _Compiler._binary,
+    tree.Union: _Compiler._union,
+    tree.TypeOperator: _Compiler._type_operator,
+}

@@ -1,0 +1,90 @@
+"""The door of FHIRPath: compile an expression once, evaluate it on many resources. http://hl7.org/fhirpath/N1"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fhir_server.fhir import Resource
+from fhir_server.fhirpath.compile import compile_tree, is_plain
+from fhir_server.fhirpath.navigate import resource_type_of
+from fhir_server.fhirpath.node import (
+    Environment,
+    FhirPathError,
+    FhirPathTooCostly,
+    Limits,
+    Node,
+    State,
+    Step,
+    truth,
+)
+from fhir_server.fhirpath.parse import parse
+
+__all__ = [
+    "Environment",
+    "Expression",
+    "FhirPathError",
+    "FhirPathTooCostly",
+    "Limits",
+    "Node",
+    "compile_expression",
+]
+
+
+class _Uncounted(State):
+    """The state of expressions that only select; shared, never changed."""
+
+    __slots__ = ()
+
+    def spend(self, steps: int) -> None:
+        """Counts nothing: the work is bounded by the length of the expression."""
+
+
+_DEFAULT = Environment()
+_UNCOUNTED = _Uncounted(Node({}, "Resource", None), _DEFAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression; stateless, shared by threads."""
+
+    text: str
+    context_type: str
+    step: Step
+    is_plain: bool
+    """It only selects: its work is bounded by its length, and nothing changes while it is evaluated."""
+
+    def evaluate(self, context: Resource | Node, environment: Environment | None = None) -> list[Node]:
+        """Returns the items the expression yields for a resource or an element of one."""
+        if isinstance(context, Node):
+            node = context
+        else:
+            known = context.get("resourceType") == self.context_type
+            node = Node(context, self.context_type if known else resource_type_of(context), None)
+        if self.is_plain:
+            return list(self.step(_UNCOUNTED, [node]))
+        return list(self._evaluate(node, environment or _DEFAULT))
+
+    def is_true(
+        self, context: Resource | Node, environment: Environment | None = None, *, when_empty: bool = False
+    ) -> bool:
+        """Says whether an invariant holds: a single true; `when_empty` where there is no answer."""
+        answer = truth(self.evaluate(context, environment), self.text)
+        return when_empty if answer is None else answer
+
+    def _evaluate(self, context: Node, environment: Environment) -> list[Node]:
+        state = State(context, environment)
+        try:
+            return self.step(state, state.focus)
+        except RecursionError:
+            raise FhirPathTooCostly("The expression or its input is nested too deep") from None
+
+
+@lru_cache(maxsize=8192)
+def compile_expression(expression: str, context_type: str) -> Expression:
+    """Compiles an expression for inputs of one type; FhirPathError for what is no, or unsupported, FHIRPath.
+
+    Branches of a union that begin with another resource type than `context_type` are left out.
+    """
+    parsed = parse(expression)
+    return Expression(expression, context_type, compile_tree(parsed, context_type), is_plain(parsed))

@@ -1,0 +1,18 @@
+"""FUNCTIONS: name → builder and arity. http://hl7.org/fhirpath/N1/#functions"""
+
+from __future__ import annotations
+
+from fhir_server.fhirpath.functions.combining import COMBINING
+from fhir_server.fhirpath.functions.existence import EXISTENCE
+from fhir_server.fhirpath.functions.fhir import FHIR
+from fhir_server.fhirpath.functions.filtering import FILTERING
+from fhir_server.fhirpath.functions.signature import Function
+from fhir_server.fhirpath.functions.subsetting import SUBSETTING
+
+FUNCTIONS: dict[str, Function] = {
+    **EXISTENCE,
+    **FILTERING,
+    **SUBSETTING,
+    **COMBINING,
+    **FHIR,
+}

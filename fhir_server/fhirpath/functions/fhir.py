@@ -1,0 +1,68 @@
+"""The functions FHIR adds. https://hl7.org/fhir/R4/fhirpath.html#functions"""
+
+from __future__ import annotations
+
+from fhir_server.fhirpath.functions.signature import Function, Table, plain
+from fhir_server.fhirpath.navigate import member
+from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, Step, boolean, single
+from fhir_server.fhirpath.resolve import resolve
+from fhir_server.fhirpath.types import KINDS
+
+_EXTENSIONS = member("extension")
+
+
+def _extension(url: Step) -> Step:
+    def step(state: State, items: Collection) -> Collection:
+        if not items:
+            return items
+        wanted = single(url(state, state.focus), "extension()")
+        if wanted is None:
+            return EMPTY
+        found = _EXTENSIONS(state, items)
+        return [node for node in found if node[0].get("url") == wanted.value]
+
+    return step
+
+
+def _has_extension(url: Step) -> Step:
+    extension = _extension(url)
+    return lambda state, items: boolean(bool(extension(state, items)))
+
+
+def _has_value(state: State, items: Collection) -> Collection:
+    return boolean(len(items) == 1 and _is_primitive(items[0]))
+
+
+def _get_value(state: State, items: Collection) -> Collection:
+    if len(items) != 1 or not _is_primitive(items[0]):
+        return EMPTY
+    node = items[0]
+    return [Node(node.value, f"System.{KINDS[node.type]}", None)]
+
+
+def _is_primitive(node: Node) -> bool:
+    return node.value is not None and node.type in KINDS and not isinstance(node.value, dict)
+
+
+def _member_of(value_set: Step) -> Step:
+    def step(state: State, items: Collection) -> Collection:
+        member_of = state.environment.member_of
+        if member_of is None:
+            raise FhirPathError("memberOf() needs a terminology, none is given here")
+        node = single(items, "memberOf()")
+        canonical = single(value_set(state, state.focus), "memberOf()")
+        if node is None or canonical is None:
+            return EMPTY
+        return boolean(member_of(node, str(canonical.value)))
+
+    return step
+
+
+FHIR: Table = {
+    "extension": Function(_extension, 1, 1),
+    "hasExtension": Function(_has_extension, 1, 1),
+    "hasValue": plain(_has_value),
+    "getValue": plain(_get_value),
+    "resolve": plain(resolve),
+    "memberOf": Function(_member_of, 1, 1),
+}

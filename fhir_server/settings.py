@@ -259,31 +259,3 @@ def _read_file(path: str) -> tuple[dict[str, str], list[str]]:
 
 def _as_text(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def settings_page() -> str:
-    """The text of docs/settings.md."""
-    lines = [
-        "# Settings",
-        "",
-        "Generated from `fhir_server/settings.py` by `make docs`; do not edit.",
-        "",
-        f"Environment variables, or names in the JSON file that `{FILE_VARIABLE}` points to;",
-        "the environment wins. An empty variable counts as absent.",
-        "`fhir-server check` reads them and names every problem.",
-        "",
-        "| name | type | default | meaning |",
-        "|---|---|---|---|",
-    ]
-    for setting in SETTINGS:
-        default = f"`{setting.default}`" if setting.default else ""
-        lines.append(f"| `{setting.name}` | {_type_of(setting)} | {default} | {setting.description} |")
-    return "\n".join(lines) + "\n"
-
-
-def _type_of(setting: Setting) -> str:
-    if setting.choices:
-        return ", ".join(f"`{choice}`" for choice in setting.choices)
-    if setting.minimum is not None:
-        return f"{setting.kind.name} {setting.minimum}–{setting.maximum}"
-    return setting.kind.name

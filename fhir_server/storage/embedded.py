@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +19,7 @@ from typing import IO, Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from fhir_server.storage.child import start_child
 from fhir_server.storage.mongod import INSTEAD, MongodUnavailable, explain, find_mongod
 
 REPLICA_SET = "embedded"
@@ -29,24 +27,6 @@ NO_CONFIGURATION = 94  # NotYetInitialized
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 PORT_TAKEN = 48
-PR_SET_PDEATHSIG = 1
-
-# Runs between fork and exec of mongod, in a fresh interpreter, because code after a fork of a process with
-# threads may lock up. mongod then ends (SIGTERM) when the process that asked for it ends, however it ends.
-LAUNCH = f"""
-import os, sys
-parent = int(sys.argv[1])
-if sys.platform == "linux":
-    import ctypes
-    ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGTERM)}, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(1)
-try:
-    os.execv(sys.argv[2], sys.argv[2:])
-except OSError as error:
-    sys.stderr.write(str(error))
-    sys.exit(126)
-"""
 
 
 class EmbeddedMongo:
@@ -64,7 +44,7 @@ class EmbeddedMongo:
     @property
     def uri(self) -> str:
         """The URI for MongoClient."""
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        return _uri(self.port)
 
     def __enter__(self) -> EmbeddedMongo:
         self.start()
@@ -149,7 +129,7 @@ class EmbeddedMongo:
             if log.exists():
                 log.replace(self._folder / "mongod.log.1")
             with (self._folder / "mongod.err").open("wb") as words:
-                self._process = _spawn([str(program), *self._arguments(log)], words)
+                self._process = self._spawn([str(program), *self._arguments(log)], words)
             code = self._await_listening()
             if code is None:
                 (self._folder / "port").write_text(str(self.port))
@@ -158,6 +138,12 @@ class EmbeddedMongo:
                 break
         said = (self._folder / "mongod.err").read_text("utf-8", "replace")
         raise MongodUnavailable(f"{explain(program, code or 0, said)} Its log is {log}.")
+
+    def _spawn(self, command: list[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return start_child(command, words)
+        except OSError as error:
+            raise MongodUnavailable(f"mongod cannot be started: {error}.") from error
 
     def _kept_port(self) -> int:
         """The port of the last run, where the replica set expects itself; 0 when it is unknown or taken."""
@@ -222,35 +208,22 @@ class EmbeddedMongo:
             client.admin.command("replSetReconfig", configuration, force=True)
 
 
-def _spawn(command: list[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Starts the program from a thread that lives as long as it: for PDEATHSIG the thread is the parent."""
-    started: list[subprocess.Popen[bytes] | OSError] = []
-    ready = threading.Event()
-    launcher = [sys.executable, "-I", "-S", "-c", LAUNCH, str(os.getpid()), *command]
+def running_uri(data: Path) -> str | None:
+    """The URI of the mongod that another process of this machine keeps on `data`; None when there is none."""
+    folder = data.resolve()
+    try:
+        with (folder / "mongodb.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        port = int((folder / "mongodb" / "port").read_text())
+        return _uri(port)
+    except OSError:
+        return None
+    return None
 
-    def own() -> None:
-        try:
-            # Its own session: Ctrl-C in the terminal reaches the server first, which then stops mongod.
-            process = subprocess.Popen(  # noqa: S603 - the program found by find_mongod
-                launcher,
-                stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
-                start_new_session=True,
-            )
-        except OSError as error:
-            started.append(error)
-            ready.set()
-            return
-        started.append(process)
-        ready.set()
-        process.wait()
 
-    threading.Thread(target=own, name="mongod", daemon=True).start()
-    ready.wait()
-    if isinstance(started[0], OSError):
-        raise MongodUnavailable(f"mongod cannot be started: {started[0]}")
-    return started[0]
+def _uri(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def _free_port() -> int:

@@ -15,24 +15,24 @@ from fhir_server.validation.fault import Check, Context, Fault, Position, fault,
 _XHTML = "http://www.w3.org/1999/xhtml"
 _ELEMENTS = frozenset(
     str.split(
-        "a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em"
-        " h1 h2 h3 h4 h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table tbody td tfoot"
-        " th thead tr tt ul var"
+        "a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl"
+        " dt em h1 h2 h3 h4 h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table"
+        " tbody td tfoot th thead tr tt ul var"
     )
 )
 _ATTRIBUTES = frozenset(
     str.split(
-        "abbr accesskey align axis char charoff class colspan dir headers id lang rowspan scope span style"
-        " tabindex title valign width xml:lang xml:space xmlns"
+        "abbr accesskey align axis char charoff class colspan dir headers id lang rowspan scope span"
+        " style tabindex title valign width xml:lang xml:space xmlns"
     )
 )
 _OWN_ATTRIBUTES = frozenset(
     str.split(
-        "a.charset a.coords a.href a.hreflang a.name a.rel a.rev a.shape a.type area.alt area.coords area.href"
-        " area.nohref area.shape blockquote.cite img.alt img.border img.height img.ismap img.longdesc img.src"
-        " img.usemap map.name ol.start ol.type q.cite table.bgcolor table.border table.cellpadding"
-        " table.cellspacing table.frame table.rules table.summary td.bgcolor td.nowrap th.nowrap tr.bgcolor"
-        " ul.type"
+        "a.charset a.coords a.href a.hreflang a.name a.rel a.rev a.shape a.type area.alt area.coords"
+        " area.href area.nohref area.shape blockquote.cite img.alt img.border img.height img.ismap"
+        " img.longdesc img.src img.usemap map.name ol.start ol.type q.cite table.bgcolor table.border"
+        " table.cellpadding table.cellspacing table.frame table.rules table.summary td.bgcolor td.nowrap"
+        " th.nowrap tr.bgcolor ul.type"
     )
 )
 _LINKS = frozenset({"href", "src", "cite", "longdesc", "usemap"})

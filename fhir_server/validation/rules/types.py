@@ -29,10 +29,8 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
     segments = _segments(structure)
 
     def check(value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
-        if type(value) is not dict:
-            return wrong_type("an object", value)
-        if is_element and (not value or (len(value) == 1 and "id" in value)):
-            return _empty(value)
+        if type(value) is not dict or (is_element and len(value) < 2 and _is_void(value)):
+            return _not_an_object(value)
         faults: list[Fault] | None = None
         for key, item in value.items():
             rule = find(key)
@@ -87,7 +85,14 @@ def _segments(structure: Structure) -> dict[str, str]:
     }
 
 
-def _empty(value: dict[str, Any]) -> list[Fault]:
+def _is_void(value: dict[str, Any]) -> bool:
+    """True for an element without value and children: its id does not count (ele-1)."""
+    return not value or "id" in value
+
+
+def _not_an_object(value: Any) -> list[Fault]:
+    if type(value) is not dict:
+        return wrong_type("an object", value)
     if value:
         return fault("invariant", "ele-1: an element must have a value or children besides its id.")
     return fault("structure", "An object must not be empty.")

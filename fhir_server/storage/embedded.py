@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
@@ -46,6 +46,10 @@ class EmbeddedMongo:
         """The URI for MongoClient."""
         return _uri(self.port)
 
+    @property
+    def _host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
     def __enter__(self) -> EmbeddedMongo:
         self.start()
         return self
@@ -72,6 +76,12 @@ class EmbeddedMongo:
         """Stops mongod: SIGTERM, which closes its files cleanly, then SIGKILL; nothing in a forked child."""
         if os.getpid() != self._owner:
             return
+        self._end_process()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.terminate()
@@ -80,9 +90,6 @@ class EmbeddedMongo:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
     def _take_lock(self) -> None:
         try:
@@ -122,22 +129,45 @@ class EmbeddedMongo:
                     time.sleep(0.05)
 
     def _launch(self, program: Path) -> None:
-        code: int | None = None
         for attempt in range(3):
-            self.port = self._wanted_port or self._kept_port() or _free_port()
-            log = self._folder / "mongod.log"
-            if log.exists():
-                log.replace(self._folder / "mongod.log.1")
-            with (self._folder / "mongod.err").open("wb") as words:
-                self._process = self._spawn([str(program), *self._arguments(log)], words)
-            code = self._await_listening()
-            if code is None:
+            kept = self._kept_port()
+            self.port = self._wanted_port or (kept if _is_free(kept) else _free_port())
+            code: int | None = PORT_TAKEN
+            if _is_free(self.port):
+                if kept != self.port and (self._folder / "WiredTiger").exists():
+                    self._rename_member(program)
                 (self._folder / "port").write_text(str(self.port))
+                code = self._run(program, *("--replSet", REPLICA_SET, "--oplogSize", "512"))
+            if code is None:
                 return
             if code != PORT_TAKEN or self._wanted_port or attempt == 2:
-                break
-        said = (self._folder / "mongod.err").read_text("utf-8", "replace")
-        raise MongodUnavailable(f"{explain(program, code or 0, said)} Its log is {log}.")
+                self._give_up(program, code)
+
+    def _rename_member(self, program: Path) -> None:
+        """Tells the replica set its new port, as MongoDB documents it: started alone, changed, stopped.
+
+        https://www.mongodb.com/docs/manual/tutorial/change-hostnames-in-a-replica-set/
+        Without it mongod would ask whatever program has its former port now whether it is itself.
+        """
+        code = self._run(program)
+        if code is not None:
+            self._give_up(program, code)
+        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=10_000) as client:
+            client.local["system.replset"].update_one({}, {"$set": {"members.0.host": self._host}})
+        self._end_process()
+
+    def _run(self, program: Path, *more: str) -> int | None:
+        """Starts mongod; returns None when it listens, its exit code when it has ended."""
+        log = self._folder / "mongod.log"
+        if log.exists():
+            log.replace(self._folder / "mongod.log.1")
+        with (self._folder / "mongod.err").open("wb") as words:
+            self._process = self._spawn([str(program), *self._arguments(log), *more], words)
+        return self._await_listening(self._process)
+
+    def _give_up(self, program: Path, code: int) -> NoReturn:
+        said = (self._folder / "mongod.err").read_text("utf-8", "replace") if code != PORT_TAKEN else ""
+        raise MongodUnavailable(f"{explain(program, code, said)} Its log is {self._folder / 'mongod.log'}.")
 
     def _spawn(self, command: list[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
@@ -146,31 +176,27 @@ class EmbeddedMongo:
             raise MongodUnavailable(f"mongod cannot be started: {error}.") from error
 
     def _kept_port(self) -> int:
-        """The port of the last run, where the replica set expects itself; 0 when it is unknown or taken."""
+        """The port of the last run, where the replica set expects itself; 0 when there was none."""
         try:
-            port = int((self._folder / "port").read_text())
+            return int((self._folder / "port").read_text())
         except (OSError, ValueError):
             return 0
-        return port if _is_free(port) else 0
 
     def _arguments(self, log: Path) -> list[str]:
         parameters = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=100")
         return [
             *("--dbpath", str(self._folder), "--logpath", str(log)),
             *("--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
-            *("--replSet", REPLICA_SET, "--oplogSize", "512"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--networkMessageCompressors", "disabled"),
             # 300 MB of journal would be laid out ahead otherwise.
             *("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=32MB)"),
             *(word for parameter in parameters for word in ("--setParameter", parameter)),
         ]
 
-    def _await_listening(self) -> int | None:
-        """Returns None when mongod listens, its exit code when it has ended."""
-        assert self._process is not None  # noqa: S101 - set by _launch
+    def _await_listening(self, process: subprocess.Popen[bytes]) -> int | None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
-            code = self._process.poll()
+            code = process.poll()
             if code is not None:
                 return code
             if not _is_free(self.port):
@@ -181,7 +207,7 @@ class EmbeddedMongo:
     def _become_primary(self) -> None:
         client: MongoClient[dict[str, Any]] = MongoClient(self.uri, serverSelectionTimeoutMS=10_000)
         try:
-            self._configure(client)
+            self._initiate(client)
             end = time.monotonic() + START_SECONDS
             while not client.admin.command("hello").get("isWritablePrimary"):
                 if time.monotonic() > end:
@@ -192,20 +218,14 @@ class EmbeddedMongo:
         finally:
             client.close()
 
-    def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
-        host = f"127.0.0.1:{self.port}"
+    def _initiate(self, client: MongoClient[dict[str, Any]]) -> None:
         try:
-            configuration = client.admin.command("replSetGetConfig")["config"]
+            client.admin.command("replSetGetConfig")
         except OperationFailure as error:
             if error.code != NO_CONFIGURATION:
                 raise
-            members = [{"_id": 0, "host": host}]
+            members = [{"_id": 0, "host": self._host}]
             client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
-            return
-        if configuration["members"][0]["host"] != host:
-            configuration["members"] = [{"_id": 0, "host": host}]
-            configuration["version"] += 1
-            client.admin.command("replSetReconfig", configuration, force=True)
 
 
 def running_uri(data: Path) -> str | None:
@@ -233,6 +253,8 @@ def _free_port() -> int:
 
 
 def _is_free(port: int) -> bool:
+    if port == 0:
+        return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

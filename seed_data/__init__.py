@@ -1,0 +1,1 @@
+"""Fictitious French patients and professionals for demonstrations and tests."""

@@ -1,0 +1,123 @@
+"""What the holder decides: Consent (emergency access, professionals, advance directives), organ donation.
+
+Code de la santé publique L1111-11, L1111-17 I, R1111-46; Consent: https://hl7.org/fhir/R4/consent.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seed_data import directory
+from seed_data.codes import OURS, coding, concept, hl7
+from seed_data.record import Record, french_date, moment
+from seed_data.sections.documents import document
+
+Row = dict[str, str]
+Story = dict[str, Any]
+
+SWITCHES = {
+    "ETREAT": (coding("REASON", "ETREAT"), "Accès du SAMU (centre de régulation)"),
+    "BTG": (coding("REASON", "BTG"), "Accès des autres professionnels en urgence (bris de glace)"),
+    "MASKED": (coding(f"{OURS}dmp-emergency-access", "MASKED"), "Lecture des documents masqués en urgence"),
+}
+
+
+def _consent(record: Record, key: str, summary: str, date: str, law: str, **elements: Any) -> None:
+    record.add(
+        "Consent",
+        f"volonte-{key}",
+        summary,
+        status="active",
+        patient=record.reference("Patient", ""),
+        dateTime=moment(date, "12:00"),
+        performer=[record.reference("Patient", "")],
+        organization=[directory.organization("cnam")],
+        policyRule={"text": f"Code de la santé publique, article {law}"},
+        **elements,
+    )
+
+
+def emergency(record: Record, _row: Row, story: Story) -> None:
+    """(date, {switch: permit or deny}): always the three of them."""
+    if "emergency" not in story:
+        return
+    date, choices = story["emergency"]
+    for code, choice in choices.items():
+        purpose, text = SWITCHES[code]
+        _consent(
+            record,
+            f"urgence-{code.lower()}",
+            f"{text} : {'autorisé' if choice == 'permit' else 'refusé'}",
+            date,
+            "L1111-17",
+            scope=hl7("consentscope", "patient-privacy"),
+            category=[hl7("consentcategorycodes", "emrgonly")],
+            provision={"type": choice, "purpose": [purpose]},
+        )
+
+
+def authorizations(record: Record, _row: Row, story: Story) -> None:
+    """(practitioner, permit or deny, date, end)."""
+    for who, choice, date, end in story.get("authorizations", []):
+        actor = {"role": concept(*_recipient()), "reference": directory.practitioner(who)}
+        name = directory.practitioner(who)["display"]
+        _consent(
+            record,
+            f"acces-{who}",
+            f"Accès au DMP {'autorisé à' if choice == 'permit' else 'bloqué pour'} {name}",
+            date,
+            "R1111-46",
+            scope=hl7("consentscope", "patient-privacy"),
+            category=[concept("LOINC", "59284-0")],
+            provision={"type": choice, "actor": [actor]}
+            | {"period": {"start": date} | ({"end": end} if end else {})},
+        )
+
+
+def _recipient() -> tuple[str, str, str]:
+    url = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+    return url, "IRCP", "Destinataire de l'information"
+
+
+def advance_directives(record: Record, _row: Row, story: Story) -> None:
+    """(date, lines): the Consent and the document that it points to."""
+    if "directives" not in story:
+        return
+    date, lines = story["directives"]
+    heading = {"key": "directives-anticipees", "type": "EXPPAT_3", "title": "Directives anticipées"}
+    text = {"date": date, "author": "patient", "lines": lines, "pdf": True, "binary": True}
+    _consent(
+        record,
+        "directives-anticipees",
+        f"Directives anticipées du {french_date(date)}",
+        date,
+        "L1111-11",
+        scope=hl7("consentscope", "adr"),
+        category=[hl7("consentcategorycodes", "acd")],
+        sourceReference=document(record, heading | text),
+    )
+
+
+def organ_donation(record: Record, row: Row, story: Story) -> None:
+    """The record only keeps that the holder was informed; refusal is in the national register."""
+    if "organ_donation" not in story:
+        return
+    date = story["organ_donation"]
+    code = concept(f"{OURS}dmp-declaration", "organ-donation-informed")
+    record.add(
+        "Observation",
+        "don-organes",
+        f"Informé des règles du don d'organes le {french_date(date)}",
+        status="final",
+        category=[hl7("observation-category", "social-history")],
+        code=code,
+        subject=record.reference("Patient", ""),
+        effectiveDateTime=date,
+        performer=[record.reference("Patient", "")],
+        valueBoolean=True,
+    )
+    lines = ["Je déclare avoir été informé(e) des règles du don d'organes et de tissus."]
+    for key, *_rest in story.get("relatives", []):
+        lines.append(f"Contact : {record.reference('RelatedPerson', f'proche-{key}')['display']}")
+    heading = {"key": "volontes-et-droits", "type": "EXPPAT_1", "title": "Volontés et droits"}
+    document(record, heading | {"date": date, "author": "patient", "lines": lines})

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 import click
 
-from fhir_server.cli.files import find_files
 from fhir_server.cli.load import load_files
 from fhir_server.cli.surroundings import check_address, database, local_server, read_settings, say
 from fhir_server.settings import Settings, default_base_url
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 START_SECONDS = 60
 TOKEN_SECONDS = 86_400
 LOG_LINES = 15
-PORTALS = {
+PARTS = {
     "auth": "authorization",
     "patient": "patient portal",
     "professional": "professional portal",
@@ -93,7 +92,8 @@ def _stopped_by_signals() -> Iterator[None]:
 
 def _load_seed(server: Server, settings: Settings) -> None:
     # What is there already is skipped: the database remembers it.
-    tally = load_files(server, find_files(settings.artefacts / "seed_data" / "bundles"))
+    folder = settings.artefacts / "seed_data"
+    tally = load_files(server, [folder / name for name in _manifest(settings)["files"]])
     if tally.failures:
         failure = tally.failures[0]
         raise click.ClickException(
@@ -107,7 +107,7 @@ def _places(settings: Settings) -> list[str]:
     from fhir_server.app import create_app
 
     rules = create_app(settings).url_map.iter_rules()
-    return sorted({rule.rule.split("/")[1] for rule in rules} & set(PORTALS), key=list(PORTALS).index)
+    return sorted({rule.rule.split("/")[1] for rule in rules} & set(PARTS), key=list(PARTS).index)
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _welcome(settings: Settings, token: str, places: list[str], log: Path) -> No
     click.echo(f"\nThe FHIR server is ready; Ctrl-C stops it. Its log: {log}\n")
     click.echo(f"  {'FHIR base':<20} {settings.base_url}")
     for place in places:
-        click.echo(f"  {PORTALS[place]:<20} {origin}/{place}")
+        click.echo(f"  {PARTS[place]:<20} {origin}/{place}")
     if {"patient", "professional"} & set(places):
         for login in _logins(settings):
             click.echo(f"  login                {login}")
@@ -158,8 +158,11 @@ def _welcome(settings: Settings, token: str, places: list[str], log: Path) -> No
 
 
 def _logins(settings: Settings) -> Iterator[str]:
-    manifest: dict[str, Any] = json.loads(
-        (settings.artefacts / "seed_data" / "manifest.json").read_text("utf-8")
-    )
-    for account in manifest.get("accounts", ()):
+    for account in _manifest(settings).get("accounts", ()):
         yield " ".join(str(account[key]) for key in ("role", "login", "password") if key in account)
+
+
+def _manifest(settings: Settings) -> dict[str, Any]:
+    text = (settings.artefacts / "seed_data" / "manifest.json").read_text("utf-8")
+    manifest: dict[str, Any] = json.loads(text)
+    return manifest

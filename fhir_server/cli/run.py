@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fhir_server.cli.log_lines import GunicornLogger, configure_logging
+from fhir_server.cli.gunicorn_logger import GunicornLogger
 from fhir_server.cli.surroundings import check_address, database, read_settings
 from fhir_server.settings import Settings
 
@@ -32,8 +32,9 @@ def serve(settings: Settings) -> None:
     from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
     from fhir_server.app import create_app
+    from fhir_server.rest.access_log import configure_logging
 
-    configure_logging(settings)
+    configure_logging(settings.log_level, settings.log_format)
 
     class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         def load_config(self) -> None:

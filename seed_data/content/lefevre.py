@@ -3,7 +3,7 @@
 STORY = {
     "gp": "mg-lille",
     "marital": "Veuf",
-    "team": ["cardio", "pneumo", "infirmier", "kine", "pharmacien"],
+    "team": ["cardio", "pneumo", "pharmacien"],
     "relatives": [
         (
             "fils",
@@ -59,11 +59,11 @@ STORY = {
         ),
     ],
     "vaccines": [
-        ("pneumo", "2020-10-12", 1, "FIC-PNE-20", "infirmier"),
-        ("covid", "2021-03-01", 1, "FIC-COV-21C", "infirmier"),
-        ("covid", "2021-04-12", 2, "FIC-COV-21D", "infirmier"),
-        ("grippe", "2024-10-14", 1, "FIC-GRI-24", "infirmier"),
-        ("grippe", "2025-10-13", 1, "FIC-GRI-25", "infirmier"),
+        ("pneumo", "2020-10-12", 1, "FIC-PNE-20", "mg-lille"),
+        ("covid", "2021-03-01", 1, "FIC-COV-21C", "mg-lille"),
+        ("covid", "2021-04-12", 2, "FIC-COV-21D", "mg-lille"),
+        ("grippe", "2024-10-14", 1, "FIC-GRI-24", "mg-lille"),
+        ("grippe", "2025-10-13", 1, "FIC-GRI-25", "mg-lille"),
         ("dtp", "2015-11-03", 1, "FIC-DTP-15", "mg-lille"),
     ],
     "vitals": [

@@ -43,8 +43,8 @@ STORY = {
         ("dyslipidemie", "active", "2014-10-02", "", ""),
     ],
     "procedures": [
-        ("thyroidectomie", "2002-11-25", "endocrino", "Nodule bénin."),
-        ("cholecystectomie", "2025-01-21", "urgentiste", "Suites simples."),
+        ("thyroidectomie", "2002-11-25", "chirurgien", "Nodule bénin."),
+        ("cholecystectomie", "2025-01-21", "chirurgien", "Suites simples."),
     ],
     "family": [
         ("MTH", "Mère", "diabete2", 55, ""),
@@ -164,7 +164,7 @@ STORY = {
             "type": "34874-8",
             "title": "CR opératoire : cholécystectomie",
             "date": "2025-01-21",
-            "author": "urgentiste",
+            "author": "chirurgien",
             "encounter": "2025-hop",
             "lines": ["Cholécystectomie par cœlioscopie sous anesthésie générale.", "Pas d'incident."],
         },
@@ -173,7 +173,7 @@ STORY = {
             "type": "11490-0",
             "title": "Lettre de liaison de sortie",
             "date": "2025-01-23",
-            "author": "urgentiste",
+            "author": "chirurgien",
             "encounter": "2025-hop",
             "pdf": True,
             "binary": True,

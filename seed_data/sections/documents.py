@@ -10,8 +10,7 @@ from base64 import b64encode
 from typing import Any
 
 from seed_data import directory, pdf
-from seed_data.codes import classes, coding, concept, displays
-from seed_data.codes import SYSTEMS
+from seed_data.codes import SYSTEMS, classes, coding, concept, displays
 from seed_data.record import Record, french_date, full_url, moment
 
 Document = dict[str, Any]

@@ -15,6 +15,8 @@ from fhir_server.definitions.registry import Definitions, Element, Structure
 LIMIT = 200
 """Faults of one resource after which a check stops: a hostile resource must not cost more than others."""
 
+NO_CONTENT = "ele-1: an element must have a value or children besides its id."
+
 _JSON_TYPES = {
     str: "a string",
     bool: "a boolean",

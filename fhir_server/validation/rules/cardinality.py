@@ -10,6 +10,7 @@ from typing import Any
 from fhir_server.definitions.registry import Structure
 from fhir_server.validation.fault import (
     LIMIT,
+    NO_CONTENT,
     Check,
     Context,
     Fault,
@@ -32,7 +33,9 @@ def build(position: Position, check: Check) -> Check:
 
 def build_sibling(position: Position, check: Check) -> Check:
     """Returns the check of the `_name` property beside a primitive element, from the check of an Element."""
-    return _build_sibling_list(position.key, check) if position.element.is_list else check
+    if position.element.is_list:
+        return _build_sibling_list(position.key, check)
+    return _build_sibling(position.key, check)
 
 
 def build_required(structure: Structure) -> ObjectCheck | None:
@@ -83,9 +86,26 @@ def _build_list(check: Check, sibling: str | None) -> Check:
 
 
 def _check_null(sibling: Any, i: int) -> list[Fault]:
-    if type(sibling) is list and i < len(sibling) and sibling[i] is not None:
+    if _item(sibling, i) is not None:
         return []
     return fault("structure", "null stands only for an item that has an id or extension in the `_` array.")
+
+
+def _item(items: Any, i: int) -> Any:
+    return items[i] if type(items) is list and i < len(items) else None
+
+
+def _build_sibling(key: str, check: Check) -> Check:
+    def check_sibling(value: Any, owner: dict[str, Any], context: Context) -> list[Fault] | None:
+        return check(value, owner, context) or _check_content(value, owner.get(key))
+
+    return check_sibling
+
+
+def _check_content(sibling: dict[str, Any], value: Any) -> list[Fault] | None:
+    if value is None and "extension" not in sibling:
+        return fault("invariant", NO_CONTENT)
+    return None
 
 
 def _build_sibling_list(key: str, check: Check) -> Check:
@@ -99,7 +119,7 @@ def _build_sibling_list(key: str, check: Check) -> Check:
         if type(beside) is list and len(beside) != len(value):
             faults = fault("structure", f"{key} and _{key} must have the same number of items.")
         for i, item in enumerate(value):
-            found = check(item, owner, context)
+            found = check(item, owner, context) or _check_content(item, _item(beside, i))
             # Two nulls side by side are reported once, with the values.
             if found and not (item is None and type(beside) is list):
                 faults = gather(faults, found, f"[{i}]")

@@ -9,6 +9,7 @@ from typing import Any
 from fhir_server.definitions.registry import Structure
 from fhir_server.validation.fault import (
     LIMIT,
+    NO_CONTENT,
     Check,
     Context,
     Fault,
@@ -19,6 +20,8 @@ from fhir_server.validation.fault import (
     wrong_type,
 )
 
+_NO_KEYS: frozenset[str] = frozenset()
+_ID_ONLY = frozenset({"id"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 
 
@@ -27,9 +30,11 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
     find = table.get
     is_element = structure.kind != "resource"
     segments = _segments(structure)
+    # An id does not count as content (ele-1); beside a primitive's value it may stand alone.
+    lonely = _NO_KEYS if structure.name == "Element" else _ID_ONLY
 
     def check(value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
-        if type(value) is not dict or (is_element and len(value) < 2 and _is_void(value)):
+        if type(value) is not dict or (is_element and (not value or value.keys() == lonely)):
             return _not_an_object(value)
         faults: list[Fault] | None = None
         for key, item in value.items():
@@ -85,16 +90,11 @@ def _segments(structure: Structure) -> dict[str, str]:
     }
 
 
-def _is_void(value: dict[str, Any]) -> bool:
-    """True for an element without value and children: its id does not count (ele-1)."""
-    return not value or "id" in value
-
-
 def _not_an_object(value: Any) -> list[Fault]:
     if type(value) is not dict:
         return wrong_type("an object", value)
     if value:
-        return fault("invariant", "ele-1: an element must have a value or children besides its id.")
+        return fault("invariant", NO_CONTENT)
     return fault("structure", "An object must not be empty.")
 
 

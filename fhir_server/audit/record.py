@@ -40,7 +40,7 @@ class AuditRecorder:
         self._busy = False
 
     def record(self, accesses: Sequence[Access], caller: Caller) -> None:
-        """Returns when the AuditEvents of these accesses are journaled by a majority; raises when they are not."""
+        """Returns when the AuditEvents of these accesses are journaled by a majority, or raises."""
         recorded = now_ms()
         instant = format_instant(recorded)
         events = [

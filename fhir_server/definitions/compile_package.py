@@ -141,9 +141,11 @@ def _type_code(type_: Json) -> str:
     for extension in type_.get("extension", []):
         if extension["url"] == _FHIR_TYPE:
             return str(extension.get("valueUrl") or extension.get("valueUri"))
-    return str(type_["code"]).removeprefix("http://hl7.org/fhirpath/System.").lower() if (
-        str(type_["code"]).startswith("http://hl7.org/fhirpath/")
-    ) else str(type_["code"])
+    return (
+        str(type_["code"]).removeprefix("http://hl7.org/fhirpath/System.").lower()
+        if (str(type_["code"]).startswith("http://hl7.org/fhirpath/"))
+        else str(type_["code"])
+    )
 
 
 def _element(element: Json, path: str, *, has_children: bool) -> Json:
@@ -209,7 +211,9 @@ def _search_parameters(resources: list[Json]) -> Json:
 def _is_example(parameter: Json) -> bool:
     """Examples are no part of the standard's search; a parameter without expression names nothing."""
     return str(parameter["id"]).startswith("example") or not (
-        parameter.get("expression") or parameter["type"] == "special" or parameter["code"] in ("_text", "_content")
+        parameter.get("expression")
+        or parameter["type"] == "special"
+        or parameter["code"] in ("_text", "_content")
     )
 
 
@@ -227,7 +231,9 @@ def _compartments(resources: list[Json]) -> Json:
 
 
 def _value_sets(resources: list[Json], structures: Json) -> Json:
-    by_url = {r["url"]: r for r in resources if r["resourceType"] in ("ValueSet", "CodeSystem") and "url" in r}
+    by_url = {
+        r["url"]: r for r in resources if r["resourceType"] in ("ValueSet", "CodeSystem") and "url" in r
+    }
     wanted = {
         str(e["binding"][1]).partition("|")[0]
         for s in structures.values()
@@ -243,7 +249,7 @@ def _value_sets(resources: list[Json], structures: Json) -> Json:
 
 
 def _expand(by_url: Json, url: str) -> dict[str, set[str]] | None:
-    """Expands a value set to its codes by system; None where a filter or a foreign system needs a terminology."""
+    """Returns the codes of a value set by system; None where a filter or a foreign system is involved."""
     value_set = by_url.get(url.partition("|")[0])
     if value_set is None or value_set["resourceType"] != "ValueSet":
         return None

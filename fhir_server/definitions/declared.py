@@ -32,7 +32,8 @@ class DeclaredType:
 class Declared:
     """The capability statement as the server obeys it."""
 
-    statement: Resource
+    statement: bytes
+    """The CapabilityStatement of this instance, as JSON."""
     types: Mapping[str, DeclaredType]
     system_interactions: frozenset[str]
     """transaction batch search-system history-system"""
@@ -40,13 +41,15 @@ class Declared:
     """Search parameters of all types."""
 
 
-def read_declared(path: Path) -> Declared:
-    """Reads `capability_statement.json`."""
+def read_declared(path: Path, base_url: str) -> Declared:
+    """Reads `capability_statement.json` and adds what only the instance knows: its URL."""
     statement: Resource = msgspec.json.decode(path.read_bytes())
+    statement["url"] = f"{base_url}/metadata"
+    statement["implementation"]["url"] = base_url
     rest = statement["rest"][0]
     everywhere = frozenset(p["name"] for p in rest.get("searchParam", []))
     return Declared(
-        statement=statement,
+        statement=msgspec.json.encode(statement),
         types={r["type"]: _declared_type(r, everywhere) for r in rest["resource"]},
         system_interactions=frozenset(i["code"] for i in rest.get("interaction", [])),
         everywhere=everywhere,

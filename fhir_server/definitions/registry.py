@@ -106,7 +106,7 @@ class Definitions:
         return isinstance(name, str) and name in self._resource_types
 
     def structure(self, name: str) -> Structure:
-        """Returns a resource, data type or backbone ("Observation.component"); KeyError when there is none."""
+        """Returns a resource, data type or backbone ("Observation.component"), or raises KeyError."""
         structure = self._structures.get(name)
         if structure is None:
             structure = _build_structure(name, self._table("structures")[name])
@@ -122,7 +122,7 @@ class Definitions:
         return [(str(k), str(s), str(e)) for k, s, e in self._table("invariants").get(path, [])]
 
     def search_parameters(self, resource_type: str) -> dict[str, SearchParameter]:
-        """Returns the search parameters of a resource type by code, those of Resource and DomainResource included."""
+        """Returns the search parameters of a type by code, those of Resource and DomainResource included."""
         if not self._parameters:
             self._parameters = _parameters_by_type(self._table("search_parameters"), self.resource_types)
         return self._parameters[resource_type]
@@ -132,11 +132,11 @@ class Definitions:
         return _build_parameter(url, self._table("search_parameters")[url])
 
     def compartment(self, code: str) -> dict[str, tuple[str, ...]]:
-        """Returns, for a compartment (Patient …), resource type → search parameters that put it inside."""
+        """Returns, for a compartment (Patient …), resource type → search parameters that put it in."""
         return {t: tuple(p) for t, p in self._table("compartments")[code].items()}
 
     def required_codes(self, canonical: str) -> dict[str, frozenset[str]] | None:
-        """Returns system → codes of a value set some element requires; None where its codes cannot be listed."""
+        """Returns system → codes of a value set some element requires; None where they cannot be listed."""
         url = canonical.partition("|")[0]
         if url not in self._sets:
             row = self._table("value_sets").get(url)

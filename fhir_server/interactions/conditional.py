@@ -18,7 +18,18 @@ from fhir_server.storage.stored import Stored
 
 _ETAG = re.compile(r'(?:W/)?"([^"]{1,64})"')
 _RESULT_PARAMETERS = frozenset(
-    {"_count", "_sort", "_summary", "_elements", "_total", "_include", "_revinclude", "_format", "_pretty", "_page"}
+    {
+        "_count",
+        "_sort",
+        "_summary",
+        "_elements",
+        "_total",
+        "_include",
+        "_revinclude",
+        "_format",
+        "_pretty",
+        "_page",
+    }
 )
 
 
@@ -39,7 +50,7 @@ def etags(header: str) -> list[str]:
 
 
 def parse_criteria(exchange: Exchange, resource_type: str, text: str) -> Query:
-    """Parses the criteria of a conditional interaction, always strictly: a typo must not widen what is changed."""
+    """Parses the criteria of a conditional interaction, strictly: a typo must not widen what is changed."""
     parameters = parse_qsl(text.removeprefix("?"), keep_blank_values=True, max_num_fields=100)
     return criteria_query(exchange, resource_type, parameters)
 
@@ -55,7 +66,7 @@ def criteria_query(exchange: Exchange, resource_type: str, parameters: Sequence[
 
 
 def single_match(store: GuardedStore, query: Query) -> Stored | None:
-    """Returns the one resource that matches, None when none does; raises MultipleMatches for more."""
+    """Returns the one match, None when there is none; raises MultipleMatches for more."""
     matches = store.search(query, 2).matches
     if len(matches) > 1:
         raise MultipleMatches(f"the criteria match more than one {query.resource_type}", "http.query")
@@ -63,5 +74,5 @@ def single_match(store: GuardedStore, query: Query) -> Stored | None:
 
 
 def lock_criteria(store: GuardedStore, query: Query) -> None:
-    """Makes conditional interactions with the same criteria follow each other, so that one of them creates."""
+    """Makes conditional interactions with the same criteria follow each other: one of them creates."""
     store.lock(normalised_criteria(query))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fhir_server.errors import NotSupported
 from fhir_server.fhir import Resource
+from fhir_server.fhir.logical_id import new_id
 from fhir_server.interactions.conditional import lock_criteria, parse_criteria, single_match
 from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.received import received_resource
 from fhir_server.interactions.written import written
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.storage.stored import Stored
-from fhir_server.storage.transactions import new_id
 
 
 def create(exchange: Exchange) -> FhirResponse:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fhir_server.definitions.declared import Declared
-from fhir_server.errors import Issue
 from fhir_server.fhir import Resource
 from fhir_server.interactions.paging import PageSeal
 from fhir_server.policy.guard import GuardedStore
@@ -56,8 +55,8 @@ class FhirResponse:
     """ms since 1970"""
     location: str = ""
     """Relative to the base: Patient/1/_history/2."""
-    outcome: tuple[Issue, ...] = ()
-    """What to tell besides the body, where the body has no place for it."""
+    cacheable: bool = False
+    """Anyone may keep it for a while: it holds no data of anyone."""
 
 
 @dataclass(frozen=True, slots=True)

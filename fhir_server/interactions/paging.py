@@ -29,7 +29,7 @@ class PageSeal:
         return self._fernet.encrypt(msgspec.json.encode(content)).decode("ascii").rstrip("=")
 
     def open(self, page: str, token_id: str, query: str) -> Any:
-        """Returns the cursor of a page token; raises Gone when it expired, Invalid when it is not of this query."""
+        """Returns the cursor of a page token; raises Gone when expired, Invalid when of another query."""
         padded = page + "=" * (-len(page) % 4)
         try:
             expires, binding, cursor = msgspec.json.decode(self._fernet.decrypt(padded.encode("utf-8")))

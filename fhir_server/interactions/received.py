@@ -10,7 +10,7 @@ from fhir_server.validation.validate import validate_resource
 
 
 def received_resource(exchange: Exchange) -> Resource:
-    """Returns the body; raises Invalid for what is no resource of the type in the URL, Unprocessable when invalid."""
+    """Returns the body; raises Invalid when not of the type in the URL, Unprocessable when not valid."""
     request = exchange.request
     if request.resource is not None:
         # A Bundle entry: parsed and validated with its Bundle.
@@ -41,7 +41,9 @@ def check_id(resource: Resource, resource_id: str) -> None:
     if resource.get("id") != resource_id:
         said = resource.get("id")
         raise Invalid(
-            "the resource needs the id of the URL" if said is None else "the id of the resource is not the URL's",
+            "the resource needs the id of the URL"
+            if said is None
+            else "the id of the resource is not the URL's",
             f"{resource['resourceType']}.id",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_server.errors import Invalid, NotSupported
 from fhir_server.fhir import Resource
+from fhir_server.fhir.logical_id import new_id
 from fhir_server.interactions.conditional import (
     criteria_query,
     expected_version,
@@ -16,7 +17,6 @@ from fhir_server.interactions.written import written
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.search.query import Query
 from fhir_server.storage.stored import Stored
-from fhir_server.storage.transactions import new_id
 
 
 def update(exchange: Exchange) -> FhirResponse:

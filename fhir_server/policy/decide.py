@@ -29,12 +29,12 @@ class Reach:
         return {"p": {"$eq": self.patient}} if self.patient else {}
 
     def covers(self, patient: str) -> bool:
-        """The reach as a predicate on the one patient whose compartment holds a resource ("" for none or several)."""
+        """The reach as a predicate on the patient whose compartment holds a resource ("": none, several)."""
         return not self.patient or patient == self.patient
 
 
 def constrain(context: AccessContext, resource_type: str, letter: str) -> Reach:
-    """Returns the reach of a caller for an interaction letter (c r u d s); raises Forbidden when it is nothing.
+    """Returns the reach of a caller for an interaction letter (c r u d s), or raises Forbidden.
 
     Nothing stored is looked at, so the 403 tells nothing about the record.
     """
@@ -50,7 +50,7 @@ def constrain(context: AccessContext, resource_type: str, letter: str) -> Reach:
 
 
 def decide(context: AccessContext, resource_type: str, letter: str, patient: str) -> bool:
-    """Tells whether a caller may do this to a resource that lies in the compartment of one patient, or none ("")."""
+    """Tells whether a caller may do this to a resource in the compartment of one patient, or none ("")."""
     try:
         return constrain(context, resource_type, letter).covers(patient)
     except Forbidden:

@@ -20,8 +20,9 @@ from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
 from fhir_server.search.compile import Plan, compile_query
 from fhir_server.search.query import Query
+from fhir_server.storage.history_window import HistoryWindow
 from fhir_server.storage.mongo import Document
-from fhir_server.storage.resources import HistoryWindow, Resources
+from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
 from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
 
@@ -69,7 +70,9 @@ class GuardedStore:
             reference = f"{one.reference}/_history/{one.version}"
             self.note(Access(interaction, one.resource_type, one.patient, (reference,)))
 
-    def note_failure(self, interaction: str, resource_type: str, error: FhirError, resource_id: str = "") -> None:
+    def note_failure(
+        self, interaction: str, resource_type: str, error: FhirError, resource_id: str = ""
+    ) -> None:
         """Remembers an attempt that did not succeed; a bound patient sees it in the record's trail."""
         tried = (f"{resource_type}/{resource_id}",) if resource_id else ()
         self.note(Access(interaction, resource_type, self.context.patient, tried, denied=error.diagnostics))
@@ -185,7 +188,9 @@ class GuardedStore:
         reach = constrain(self.context, resource_type, "c")
         document = self._database.transactions.build(resource, resource_id, 1, now_ms(), method)
         if not reach.covers(document.get("p", "")):
-            raise Forbidden(f"the token does not allow to create a {resource_type} outside its patient's record")
+            raise Forbidden(
+                f"the token does not allow to create a {resource_type} outside its patient's record"
+            )
         target = self._writes if self._writes is not None else self._database.transactions
         stored = target.insert(resource_type, document)
         self._note("create", [stored])
@@ -205,6 +210,14 @@ class GuardedStore:
         result = self._database.transactions.run(names, run)
         self._accesses += attempt[0]._accesses
         return result
+
+    def read_for_update(self, resource_type: str, resource_id: str) -> Stored:
+        """Returns the version that a patch starts from, tombstone included. Only inside `transact`."""
+        reach = constrain(self.context, resource_type, "u")
+        current = self._in_transaction().current(resource_type, resource_id, reach.filter)
+        if current is None:
+            raise NotFound(f"{resource_type}/{resource_id} is not known")
+        return read_document(resource_type, current)
 
     def lock(self, key: str) -> None:
         """Makes transactions that name the same key follow each other."""
@@ -230,7 +243,9 @@ class GuardedStore:
         if current is None:
             return self._create_by_update(resource, resource_id, expected, create), True
         if expected is not None and expected != current["v"]:
-            raise VersionConflict(f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}")
+            raise VersionConflict(
+                f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}"
+            )
         document = self._database.transactions.build(
             resource, resource_id, current["v"] + 1, next_instant(current), method
         )
@@ -250,7 +265,9 @@ class GuardedStore:
         if constrain(self.context, resource_type, "u").patient:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
-            raise MethodNotAllowed(f"{resource_type}/{resource_id} is not known and the server gives ids itself")
+            raise MethodNotAllowed(
+                f"{resource_type}/{resource_id} is not known and the server gives ids itself"
+            )
         return self._insert(resource, resource_id, "PUT")
 
     def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
@@ -260,10 +277,14 @@ class GuardedStore:
         current = writes.current(resource_type, resource_id, reach.filter)
         if current is None or current.get("d"):
             if expected is not None:
-                raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
+                raise VersionConflict(
+                    f"{resource_type}/{resource_id} is not known, so no version of it matches"
+                )
             return None
         if expected is not None and expected != current["v"]:
-            raise VersionConflict(f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}")
+            raise VersionConflict(
+                f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}"
+            )
         stored = writes.delete(resource_type, current)
         self._note("delete", [stored])
         return stored

@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import mongoengine
 
-from fhir_server.errors import Unavailable
-from fhir_server.storage.mongo import Mongo
+from fhir_server.storage.mongo import Mongo, translated
 
 
 class AccessToken(mongoengine.Document):
@@ -50,7 +49,7 @@ class AccessTokens:
         """Returns a new token that lives for `expires_in` seconds."""
         token = secrets.token_urlsafe(32)
         now = datetime.now(UTC)
-        with _translated():
+        with translated():
             row = AccessToken(
                 digest=_digest(token),
                 token_id=secrets.token_hex(16),
@@ -67,15 +66,15 @@ class AccessTokens:
 
     def find(self, token: str) -> AccessToken | None:
         """Returns the row of a token, expired and revoked ones included, or None."""
-        with _translated():
-            found: AccessToken | None = AccessToken.objects.using(self._connection()).filter(
-                digest=_digest(token)
-            ).first()
+        with translated():
+            found: AccessToken | None = (
+                AccessToken.objects.using(self._connection()).filter(digest=_digest(token)).first()
+            )
         return found
 
     def revoke(self, token: str) -> bool:
         """Ends a token; tells whether it was known."""
-        with _translated():
+        with translated():
             rows = AccessToken.objects.using(self._connection()).filter(digest=_digest(token))
             return bool(rows.update(set__revoked=True, write_concern={"w": "majority", "j": True}))
 
@@ -101,14 +100,3 @@ class AccessTokens:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class _translated:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from pymongo.errors import ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError
-
-        if isinstance(error, (ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError)):
-            raise Unavailable("the database is not reachable") from error

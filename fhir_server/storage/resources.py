@@ -6,31 +6,17 @@ The constraint is the policy's filter; it is part of each query, never applied a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pymongo.client_session import ClientSession
 
 from fhir_server.search.compile import Plan
+from fhir_server.storage.history_window import HistoryWindow
 from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
 _FOUND = {"t": 0, "r": 0}
 """Index entries stay in the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryWindow:
-    """Which versions a history asks for; all times in ms since 1970."""
-
-    resource_id: str = ""
-    """One instance; "" for all of a type, or of the system."""
-    since: int | None = None
-    """Versions made at or after."""
-    at: tuple[int, int] | None = None
-    """Versions that were current at some moment of [lo, hi)."""
-    before: tuple[int, tuple[str, ...]] | None = None
-    """Page cursor: lastUpdated of the last row, and the rows already returned at that very moment."""
 
 
 class Resources:
@@ -124,9 +110,7 @@ class Resources:
             return int(next(iter(rows), {"n": 0})["n"])
 
 
-def _history_pipeline(
-    constraints: dict[str, Document], window: HistoryWindow, limit: int
-) -> list[Document]:
+def _history_pipeline(constraints: dict[str, Document], window: HistoryWindow, limit: int) -> list[Document]:
     """Old versions from the history collection joined with the current ones of each type's collection."""
     old: list[Document] = [
         {"$and": [{"rt": {"$eq": resource_type}}, constraint]}
@@ -162,5 +146,7 @@ def _window_filter(window: HistoryWindow, id_field: str, key: Any) -> Sequence[D
     if window.before is not None:
         last, returned = window.before
         conditions.append({"lu": {"$lte": last}})
-        conditions.append({"$or": [{"lu": {"$lt": last}}, {"$expr": {"$not": {"$in": [key, list(returned)]}}}]})
+        conditions.append(
+            {"$or": [{"lu": {"$lt": last}}, {"$expr": {"$not": {"$in": [key, list(returned)]}}}]}
+        )
     return conditions

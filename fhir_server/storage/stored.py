@@ -57,35 +57,38 @@ def build_document(
     resource: Resource, version: int, last_updated: int, method: str, base_url: str
 ) -> Document:
     """Returns the document of a resource whose id and meta are final."""
-    index = extract_index(resource, last_updated, base_url)
     document: Document = {
         "_id": resource["id"],
         "v": version,
         "lu": last_updated,
         "m": method,
         "vis": 0,
-        "sk": index.sort_key,
-        "t": index.tokens,
-        "r": index.ranges,
         "z": compress(encode_json(resource)),
     }
+    return document | build_index(resource, last_updated, base_url)
+
+
+def build_index(resource: Resource, last_updated: int, base_url: str) -> Document:
+    """Returns the fields of a document by which its resource is found."""
+    index = extract_index(resource, last_updated, base_url)
+    fields: Document = {"sk": index.sort_key, "t": index.tokens, "r": index.ranges}
     # A resource in the records of several patients belongs to none: a policy that binds to one
     # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.
     if len(index.patients) == 1:
-        document["p"] = index.patients[0]
-    return document
+        fields["p"] = index.patients[0]
+    return fields
 
 
 def build_tombstone(document: Document, last_updated: int) -> Document:
     """Returns what remains of a deleted resource: whose it was, and when; it matches no search."""
-    tombstone = {k: document[k] for k in ("_id", "p", "vis", "sk") if k in document}
+    tombstone: Document = {k: document[k] for k in ("_id", "p", "vis", "sk") if k in document}
     tombstone |= {"v": document["v"] + 1, "lu": last_updated, "m": "DELETE", "d": True, "t": [], "r": []}
     return tombstone
 
 
 def build_history(resource_type: str, document: Document, until: int) -> Document:
     """Returns the history row of a version that another one replaced at `until` (ms)."""
-    row = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "z") if k in document}
+    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "z") if k in document}
     row |= {
         "_id": f"{resource_type}/{document['_id']}/{document['v']}",
         "rt": resource_type,

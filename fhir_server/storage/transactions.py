@@ -8,13 +8,13 @@ second one's transaction is aborted by MongoDB and runs again on what the first 
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pymongo.client_session import ClientSession
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -37,11 +37,6 @@ _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})  # BSONObjectTooLarge and i
 _ATTEMPTS = 8
 
 
-def new_id() -> str:
-    """Returns a fresh logical id. https://hl7.org/fhir/R4/datatypes.html#id"""
-    return str(uuid.uuid4())
-
-
 def next_instant(current: Document) -> int:
     """Returns the lastUpdated of the next version: the clock may go back, lastUpdated never does."""
     return max(now_ms(), int(current["lu"]) + 1)
@@ -61,7 +56,7 @@ class Transactions:
         return read_document(resource_type, document)
 
     def run(self, resource_types: Iterable[str], work: Callable[[WriteSession], T]) -> T:
-        """Runs `work` in one transaction; `work` may run several times and must only act through its session."""
+        """Runs `work` in one transaction; it may run several times and acts through its session only."""
         with translated(), _size_checked():
             for name in {*resource_types, HISTORY, LOCKS}:
                 self._mongo.prepared(name)
@@ -157,20 +152,18 @@ class WriteSession:
         self._inserts = {}
 
 
-class _size_checked:
+@contextmanager
+def _size_checked() -> Iterator[None]:
     """Turns MongoDB's 16 MB document limit into a 413."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from pymongo.errors import DocumentTooLarge
-
-        too_large = isinstance(error, DocumentTooLarge) or (
-            isinstance(error, OperationFailure) and error.code in _TOO_LARGE
-        )
-        if too_large:
-            raise TooLarge("the resource is larger than the server stores (16 MB compressed)") from error
+    text = "the resource is larger than the server stores (16 MB compressed)"
+    try:
+        yield
+    except DocumentTooLarge as error:
+        raise TooLarge(text) from error
+    except OperationFailure as error:
+        if error.code in _TOO_LARGE:
+            raise TooLarge(text) from error
+        raise
 
 
 def _is_duplicate(error: DuplicateKeyError | BulkWriteError) -> bool:

@@ -1,0 +1,157 @@
+"""The composition root: settings → database → definitions → interactions → URLs; it alone knows everybody."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fhir_server.audit.record import AuditRecorder
+from fhir_server.auth.bearer import Authenticator
+from fhir_server.definitions.declared import read_declared
+from fhir_server.definitions.registry import load_definitions
+from fhir_server.errors import FhirError
+from fhir_server.interactions.answer import answer
+from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
+from fhir_server.interactions.paging import PageSeal
+from fhir_server.jobs.reindex import reindex
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.guard import Database, GuardedStore
+from fhir_server.policy.scopes import parse_scopes
+from fhir_server.settings import Settings, load_settings
+from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.mongo import Mongo
+from fhir_server.storage.oauth import AccessTokens
+from fhir_server.storage.resources import Resources
+from fhir_server.storage.state import State
+from fhir_server.storage.transactions import Transactions
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_SEARCH_WARM_UP = ("Patient", "Observation", "DocumentReference", "AuditEvent")
+
+
+class Server:
+    """One server without its HTTP edge; connects on first use, works across fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.definitions = load_definitions()
+        self.declared = read_declared(settings.artefacts / "capability_statement.json", settings.base_url)
+        self.mongo = Mongo(
+            settings.mongodb_uri, settings.mongodb_database, timeout_ms=settings.request_timeout_ms
+        )
+        self.tokens = AccessTokens(self.mongo)
+        self.state = State(self.mongo)
+        self.authenticator = Authenticator(self.tokens, settings.token_cache_seconds)
+        self._database = Database(
+            Resources(self.mongo),
+            Transactions(self.mongo, settings.base_url),
+            AuditRecorder(AuditTrail(self.mongo, settings.base_url)),
+        )
+        self._limits = Limits(
+            max_depth=settings.max_depth,
+            max_bundle_entries=settings.max_bundle_entries,
+            default_count=settings.default_count,
+            max_count=settings.max_count,
+            update_create=settings.update_create,
+        )
+
+    @cached_property
+    def seal(self) -> PageSeal:
+        """The page seal, shared by all workers through the settings or the database."""
+        secret = self.settings.page_secret
+        if not secret:
+            fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+            secret = base64.b64decode(self.state.keep("page-secret", fresh))
+        return PageSeal(base64.urlsafe_b64encode(secret))
+
+    def interact(self, context: AccessContext, request: FhirRequest) -> FhirResponse:
+        """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""
+        store = GuardedStore(context, self._database)
+        return answer(
+            Exchange(request, store, self.declared, self.seal, self._limits, self.settings.base_url)
+        )
+
+    def system_context(self, client_id: str = "fhir-server") -> AccessContext:
+        """Returns the context of the operator at the command line."""
+        scopes = parse_scopes("system/*.cruds", self.definitions.resource_types)
+        return AccessContext(client_id, secrets.token_hex(16), scopes, purpose="HSYSADMIN")
+
+    def issue_token(
+        self, *, scope: str, client_id: str, patient: str = "", fhir_user: str = "", expires_in: int = 3600
+    ) -> str:
+        """Issues an access token; raises Invalid for a scope that could grant nothing."""
+        check_grant(scope, patient, self.definitions.resource_types)
+        return self.tokens.issue(
+            client_id, scope, patient=patient, fhir_user=fhir_user, expires_in=expires_in
+        )
+
+    def reindex(self, types: Iterable[str] = (), progress: Callable[[str, int], None] | None = None) -> int:
+        """Rebuilds the index entries of stored resources, of all types or some; returns how many."""
+        names = frozenset(types) or frozenset(self.definitions.resource_types)
+        return reindex(self.mongo, names, self.settings.base_url, progress)
+
+    def check(self) -> list[tuple[str, bool, str]]:
+        """Returns (what, whether it works, details) for what a running server needs."""
+        rows = [("definitions", True, f"{len(self.definitions.resource_types)} resource types of R4 4.0.1")]
+        rows.append(("capabilities", True, f"{len(self.declared.types)} resource types declared"))
+        try:
+            self.mongo.ping()
+        except FhirError as error:
+            return [*rows, ("database", False, error.diagnostics)]
+        used = self.mongo.resource_collections(frozenset(self.definitions.resource_types))
+        rows.append(("database", True, f"{self.settings.mongodb_database}, primary of a replica set"))
+        rows.append(("resources", True, f"{len(used)} types in use"))
+        return rows
+
+    def warm_up(self) -> None:
+        """Compiles what the first requests need, before the workers fork and share it."""
+        from fhir_server.search.index import extract_index
+        from fhir_server.validation.validate import validate_resource
+
+        for resource_type in _SEARCH_WARM_UP:
+            extract_index({"resourceType": resource_type, "id": "x"}, 0, self.settings.base_url)
+            validate_resource({"resourceType": resource_type})
+
+
+def check_grant(scope: str, patient: str, resource_types: tuple[str, ...]) -> None:
+    """Refuses a grant whose scopes and patient do not go together."""
+    from fhir_server.errors import Invalid
+
+    levels = {level for level, _, _ in parse_scopes(scope, resource_types).grants}
+    if "user" in levels:
+        raise Invalid(
+            "user/ scopes need a login; the token command grants system/ and patient/ scopes", "scope"
+        )
+    if "patient" in levels and not patient:
+        raise Invalid("patient/ scopes need the id of the patient they are bound to", "patient")
+    if patient and "patient" not in levels:
+        raise Invalid("a patient was named, but no scope begins with patient/", "scope")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Returns the WSGI application; gunicorn calls it without arguments and the environment decides."""
+    from flask import Flask
+
+    from fhir_server.rest.access_log import configure_logging, install_access_log
+    from fhir_server.rest.health import build_health
+    from fhir_server.rest.routes import build_fhir_api
+
+    settings = settings or load_settings()
+    server = Server(settings)
+    server.warm_up()
+    configure_logging(settings.log_level, settings.log_format)
+    app = Flask("fhir_server", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
+    app.extensions["fhir_server"] = server
+    install_access_log(app)
+    app.register_blueprint(build_health(server.mongo.ping))
+    prefix = urlsplit(settings.base_url).path or "/fhir"
+    app.register_blueprint(build_fhir_api(prefix, settings.base_url, server.authenticator, server.interact))
+    return app

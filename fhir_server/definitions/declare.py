@@ -1,0 +1,116 @@
+"""Writes the first draft of `capability_statement.json` from the R4 tables: everything the engine can do.
+
+The file in the repository is the truth that the server obeys; switch things off there.
+https://hl7.org/fhir/R4/capabilitystatement.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from fhir_server.definitions.registry import Definitions
+
+Json = dict[str, Any]
+
+_LOCAL = "http://127.0.0.1:8000/fhir"
+"""Stands in the file; a running server says its own URL."""
+
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+# The audit trail takes new events (IHE ITI-20) and never changes or loses one.
+_APPEND_ONLY = {"AuditEvent": ("read", "vread", "history-instance", "history-type", "create", "search-type")}
+_EVERYWHERE = ("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
+_LATER = frozenset({"_content", "_filter", "_text", "near"})
+
+
+def build_declaration(definitions: Definitions, version: str, date: str) -> Json:
+    """Returns the CapabilityStatement of all R4 resource types."""
+    first = definitions.search_parameters("Patient")
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "dmp-fhir-server",
+        "url": f"{_LOCAL}/metadata",
+        "version": version,
+        "name": "DmpFhirServer",
+        "title": "Serveur FHIR du dossier médical partagé",
+        "status": "active",
+        "date": date,
+        "kind": "instance",
+        "software": {"name": "fhir-server-dmp", "version": version},
+        "implementation": {
+            "description": "HL7 FHIR R4 server for the dossier médical partagé",
+            "url": _LOCAL,
+        },
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _SECURITY,
+                "resource": [_resource(definitions, name) for name in definitions.resource_types],
+                "interaction": [{"code": c} for c in ("transaction", "batch", "history-system")],
+                "searchParam": [_search_parameter(first[code]) for code in _EVERYWHERE],
+            }
+        ],
+    }
+
+
+_SECURITY = {
+    "cors": False,
+    "service": [
+        {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                    "code": "OAuth",
+                }
+            ],
+            "text": "OAuth 2.0 bearer tokens with SMART scopes",
+        }
+    ],
+}
+
+
+def _resource(definitions: Definitions, name: str) -> Json:
+    interactions = _APPEND_ONLY.get(name, _INTERACTIONS)
+    changes = "update" in interactions
+    parameters = definitions.search_parameters(name)
+    codes = sorted(set(parameters) - _LATER - set(_EVERYWHERE))
+    return {
+        "type": name,
+        "interaction": [{"code": code} for code in interactions],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": changes,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": changes,
+        "conditionalDelete": "multiple" if changes else "not-supported",
+        "referencePolicy": ["literal", "logical"],
+        "searchParam": [_search_parameter(parameters[code]) for code in codes],
+    }
+
+
+def _search_parameter(parameter: Any) -> Json:
+    return {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+
+
+_SMALL_OBJECT = re.compile(r'\{\s+("(?:name|code)": "[^"]*"(?:,\s+"[a-z]+": "[^"]*")*)\s+\}')
+
+
+def format_declaration(statement: Json) -> str:
+    """Formats the statement with one search parameter or interaction per line, so that a diff can be read."""
+    text = json.dumps(statement, ensure_ascii=False, indent=1)
+    return _SMALL_OBJECT.sub(lambda match: "{" + " ".join(match[1].split()) + "}", text) + "\n"

@@ -1,0 +1,39 @@
+"""One request → one answer; the audit trail is written between the two. https://hl7.org/fhir/R4/http.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fhir_server.errors import FhirError
+from fhir_server.interactions import dispatch, transaction
+from fhir_server.interactions.dispatch import Interaction, find_interaction, perform
+from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse
+
+BASE: Mapping[str, Interaction] = {"POST": Interaction("transaction", transaction.process)}
+
+ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {(): BASE, **dispatch.ROUTES}
+"""Every path and method of the FHIR API; the URL rules are made from it."""
+
+
+def is_open(request: FhirRequest) -> bool:
+    """Tells whether a request is answered without a token."""
+    interaction = ROUTES.get(request.segments, {}).get("GET" if request.method == "HEAD" else request.method)
+    return interaction is not None and interaction.open
+
+
+def answer(exchange: Exchange) -> FhirResponse:
+    """Answers a request; what was accessed is in the audit trail before this returns or raises."""
+    try:
+        response = _answer(exchange)
+    except FhirError:
+        exchange.store.close()
+        raise
+    exchange.store.close()
+    return response
+
+
+def _answer(exchange: Exchange) -> FhirResponse:
+    request = exchange.request
+    if not request.segments and request.method in BASE:
+        return BASE[request.method].perform(exchange)
+    return perform(exchange, find_interaction(exchange))

@@ -1,0 +1,1 @@
+"""Work after the answer, and on all of the database."""

@@ -1,0 +1,82 @@
+"""One log line per request, without personal data: no ids, no queries, no tokens, no addresses."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from flask import Flask, Request, Response, g, request
+
+_log = logging.getLogger("fhir_server.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{1,64}")
+
+
+class JsonFormatter(logging.Formatter):
+    """Log records as one JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        row |= getattr(record, "fields", {})
+        if record.exc_info:
+            row["exception"] = self.formatException(record.exc_info)
+        return json.dumps(row, ensure_ascii=False)
+
+
+def configure_logging(level: str, format_: str) -> None:
+    """Sends the log of the server to stderr in the form of the settings."""
+    handler = logging.StreamHandler()
+    if format_ == "json":
+        handler.setFormatter(JsonFormatter())
+    root = logging.getLogger("fhir_server")
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    root.propagate = False
+    # Authlib logs tokens at DEBUG.
+    logging.getLogger("authlib").setLevel(logging.WARNING)
+
+
+def read_request_id(http: Request) -> str:
+    """Returns the caller's X-Request-Id when it is harmless, else a fresh one."""
+    given = http.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def install_access_log(app: Flask) -> None:
+    """Gives each request an id and logs how it ended."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        g.request_id = read_request_id(request)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        if _log.isEnabledFor(logging.INFO):
+            fields = {
+                "request_id": g.request_id,
+                "method": request.method,
+                "resource": _resource(request.path),
+                "status": response.status_code,
+                "ms": round(1000 * (time.perf_counter() - g.began), 1),
+                "client": getattr(g, "client_id", ""),
+            }
+            _log.info("request", extra={"fields": fields})
+        return response
+
+
+def _resource(path: str) -> str:
+    """Patient, or health, never what follows it."""
+    parts = path.strip("/").split("/")
+    name = parts[1] if len(parts) > 1 and parts[0] == "fhir" else parts[0]
+    return name if name.isalpha() and len(name) < 64 else ""

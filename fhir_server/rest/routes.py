@@ -1,0 +1,59 @@
+"""The URLs of the FHIR API. https://hl7.org/fhir/R4/http.html#root
+
+One rule takes every path below the base: `interactions/answer.ROUTES` is the one table that says
+what there is, so that a URL and a Bundle entry cannot differ.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from fhir_server.auth.bearer import Authenticator
+from fhir_server.errors import FhirError, Internal, Invalid
+from fhir_server.interactions.answer import is_open
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.scopes import Scopes
+from fhir_server.rest.request import read_request
+from fhir_server.rest.response import render, render_error
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_log = logging.getLogger("fhir_server")
+
+ANONYMOUS = AccessContext(client_id="", token_id="", scopes=Scopes((), ""))
+"""A caller without token: no scope, so nothing stored is within reach."""
+
+Interact = Callable[[AccessContext, FhirRequest], FhirResponse]
+
+
+def build_fhir_api(
+    url_prefix: str, base_url: str, authenticator: Authenticator, interact: Interact
+) -> Blueprint:
+    """Returns the blueprint that answers below the FHIR base."""
+    blueprint = Blueprint("fhir", __name__, url_prefix=url_prefix)
+
+    def answer(path: str = "") -> Response:
+        try:
+            fhir_request, pretty = read_request(request, path)
+            context = ANONYMOUS
+            if not is_open(fhir_request):
+                context = authenticator.authenticate(request, request.remote_addr or "", g.request_id)
+                g.client_id = context.client_id
+            return render(interact(context, fhir_request), base_url, pretty=pretty)
+        except FhirError as error:
+            return render_error(error)
+        except RecursionError:
+            return render_error(Invalid("the request is nested too deeply"))
+        except HTTPException:
+            raise
+        except Exception:
+            _log.exception("request failed", extra={"fields": {"request_id": g.request_id}})
+            return render_error(Internal(f"the server failed; its log has the reason under {g.request_id}"))
+
+    for rule in ("", "/", "/<path:path>"):
+        blueprint.add_url_rule(rule, "answer", answer, methods=METHODS, strict_slashes=False)
+    return blueprint

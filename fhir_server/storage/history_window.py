@@ -1,0 +1,19 @@
+"""What a history asks for. https://hl7.org/fhir/R4/http.html#history"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """Which versions a history asks for; all times in ms since 1970."""
+
+    resource_id: str = ""
+    """One instance; "" for all of a type, or of the system."""
+    since: int | None = None
+    """Versions made at or after."""
+    at: tuple[int, int] | None = None
+    """Versions that were current at some moment of [lo, hi)."""
+    before: tuple[int, tuple[str, ...]] | None = None
+    """Page cursor: lastUpdated of the last row, and the rows already returned at that very moment."""

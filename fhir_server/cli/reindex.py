@@ -16,13 +16,16 @@ def reindex(types: tuple[str, ...]) -> None:
     unknown = [name for name in types if not load_definitions().is_resource_type(name)]
     if unknown:
         raise click.UsageError(f"not a resource type of R4: {', '.join(unknown)}")
-    done = 0
     with local_server(read_settings()) as server, tqdm(unit=" resources", disable=None) as bar:
+        current = ""
 
-        def progress(count: int) -> None:
-            nonlocal done
-            done += count
-            bar.update(count)
+        def progress(resource_type: str, done: int) -> None:
+            nonlocal current
+            if resource_type != current:
+                current = resource_type
+                bar.set_description(resource_type)
+                bar.reset()
+            bar.update(done - bar.n)
 
-        server.reindex(types, progress)
-    say(f"{done} resources indexed again")
+        total = server.reindex(types, progress)
+    say(f"{total} resources indexed again")

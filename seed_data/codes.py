@@ -1,4 +1,4 @@
-"""Code systems by short name, codings, and the catalogues of content/*.csv; French displays come from profiles/."""
+"""Code systems by short name, codings, the catalogues of content/*.csv; displays come from profiles/."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Practitioners, their roles and their organizations, from content/organizations.csv and content/practitioners.csv.
+"""Practitioners, their roles and organizations, from content/organizations.csv and practitioners.csv.
 
-Identifiers: FR Core; RPPS and IDNPS (8 + RPPS), FINESS and IDNST (1 + FINESS). All numbers start by 999: fictitious.
+Identifiers: RPPS and IDNPS (8 + RPPS), FINESS and IDNST (1 + FINESS). All numbers start by 999: fictitious.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Matricule INS of a fictitious person: NIR without key, then the key 97 − (N mod 97), with 2A → 19 and 2B → 18.
+"""Matricule INS of a fictitious person: NIR, then the key 97 − (N mod 97), with 2A → 19 and 2B → 18.
 
 Order numbers are 99x: no town used here has seen 990 births in a month, so no real NIR is met.
 """

@@ -1,4 +1,4 @@
-"""A transaction Bundle in the making: every resource is checked by its fhir.resources class, then kept as JSON.
+"""A transaction Bundle in the making: each resource passes its fhir.resources class, then is JSON.
 
 https://hl7.org/fhir/R4/http.html#transaction
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seed_data.content import adults, aged, benali, casanova, hoarau, lefevre, moreau, young
+from seed_data.content import adults, aged, benali, casanova, hoarau, lefevre, long_illness, moreau, young
 
 STORIES: dict[int, dict[str, Any]] = {
     1: moreau.STORY,
@@ -17,5 +17,6 @@ STORIES: dict[int, dict[str, Any]] = {
     5: hoarau.STORY,
     **young.STORIES,
     **adults.STORIES,
+    **long_illness.STORIES,
     **aged.STORIES,
 }

@@ -166,9 +166,7 @@ STORY = {
             "date": "2026-10-22",
             "author": "biologiste",
             "labels": ["INVISIBLE_PATIENT"],
-            "lines": [
-                "Résultat à annoncer en consultation : portage hétérozygote sans conséquence pour la grossesse."
-            ],
+            "lines": ["Résultat à annoncer en consultation : portage hétérozygote, sans conséquence."],
         },
         {
             "key": "synthese-antepartum",

@@ -68,7 +68,7 @@ STORY = {
     ],
     "vitals": [
         ("2019-02-14", {"weight": 82, "height": 172, "blood_pressure": (118, 70), "pulse": 64}),
-        ("2021-03-22", {"weight": 84.5, "blood_pressure": (124, 72), "pulse": 68}),
+        ("2021-03-22", {"weight": 84.5, "height": 171, "blood_pressure": (124, 72), "pulse": 68}),
         ("2024-12-03", {"weight": 91, "blood_pressure": (156, 92), "pulse": 112, "saturation": 88}),
         ("2024-12-11", {"weight": 83.5, "blood_pressure": (116, 68), "pulse": 66, "saturation": 95}),
         ("2025-04-16", {"weight": 82.5, "saturation": 94, "pulse": 68}),

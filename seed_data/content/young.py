@@ -1,4 +1,4 @@
-"""6, 7, 8 and 18: a baby and three minors, one of them with documents hidden from the legal representatives."""
+"""6, 7, 8 and 18: a baby and three minors; one has documents hidden from her representatives."""
 
 BABY = {
     "gp": "pediatre",

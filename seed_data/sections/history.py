@@ -76,7 +76,7 @@ def family(record: Record, _row: Row, story: Story) -> None:
 
 
 def allergies(record: Record, _row: Row, story: Story) -> None:
-    """(key, substance, category, criticality, date, reaction, severity); none known when the list is empty."""
+    """(key, substance, category, criticality, date, reaction, severity); no row: none known."""
     if not story.get("allergies"):
         record.add(
             "AllergyIntolerance",

@@ -1,0 +1,127 @@
+"""Resource → index entries, by the compiled expressions of its search parameters.
+
+https://hl7.org/fhir/R4/search.html; how entries are spelled: search/entries.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.errors import Invalid
+from fhir_server.fhir import Resource
+from fhir_server.fhirpath.node import Node
+from fhir_server.search.entries import EVERYTHING, PRESENT
+from fhir_server.search.extraction import Extraction, Use, type_table
+from fhir_server.search.parameters import composite
+from fhir_server.search.primary_date import sort_key
+
+_TO_PATIENT = "|Patient"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntries:
+    """What the document of a resource holds beside its bytes."""
+
+    patients: tuple[str, ...]
+    """Ids of the Patient compartments the resource is in. https://hl7.org/fhir/R4/compartmentdefinition-patient.html"""
+    tokens: list[str]
+    ranges: list[dict[str, Any]]
+    sort_key: int
+
+
+class _Entries:
+    """Entries of one resource as they are found, each once and in order."""
+
+    __slots__ = ("base_url", "ranges", "tokens")
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.tokens: dict[str, None] = {EVERYTHING: None}
+        self.ranges: dict[tuple[Any, ...], None] = {}
+
+    def extract(self, extraction: Extraction, resource: Resource) -> None:
+        nodes = extraction.expression.evaluate(resource)
+        if not nodes:
+            return
+        for use in extraction.uses:
+            if use[1] == "t":
+                self._add_tokens(use, nodes)
+            else:
+                for node in nodes:
+                    self._add_ranges(use[0], use[2](node, self.base_url))
+        for code, components in extraction.composites:
+            for node in nodes:
+                found, ordered = composite.extract(node, components, self.base_url)
+                self.tokens.update(dict.fromkeys(code + token for token in found))
+                self._add_ranges(code, ordered)
+
+    def _add_tokens(self, use: Use, nodes: list[Node]) -> None:
+        code, _, extract = use
+        tokens = self.tokens
+        for node in nodes:
+            entries = extract(node, self.base_url)
+            for entry in entries:
+                tokens[code + entry] = None
+            if not entries and node[0] is not None:
+                tokens[code + PRESENT] = None
+
+    def _add_ranges(self, code: str, entries: Sequence[tuple[Any, ...]]) -> None:
+        for entry in entries:
+            self.ranges[(code + entry[0], *entry[1:])] = None
+
+
+def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") -> IndexEntries:
+    """Returns the index entries of a resource; references below `base_url` are local ones."""
+    resource_type, resource_id = resource.get("resourceType"), resource.get("id", "")
+    try:
+        table = type_table(resource_type)
+    except (KeyError, TypeError):
+        raise Invalid(f"{str(resource_type)[:64]!r} is no resource type", "resourceType") from None
+    entries = _Entries(base_url)
+    by_key = table.by_key
+    for key in resource:
+        for extraction in by_key.get(key, ()):
+            entries.extract(extraction, resource)
+    for extraction in table.always:
+        entries.extract(extraction, resource)
+    patients = _patients(resource_type, resource_id, table.patient, entries.tokens)
+    if len(patients) > 1:
+        # The document's `p` names one compartment only.
+        entries.tokens.update(dict.fromkeys(f"p={p}" for p in patients))
+    return IndexEntries(
+        patients=patients,
+        tokens=list(entries.tokens),
+        ranges=[_RANGE_DOCUMENTS[len(r)](*r) for r in entries.ranges],
+        sort_key=_sort_key(table.primary_date, entries, last_updated_ms, resource_id),
+    )
+
+
+def _patients(
+    resource_type: Any, resource_id: str, codes: frozenset[str], tokens: dict[str, None]
+) -> tuple[str, ...]:
+    """A Patient is in its own compartment; other resources in those their references lead to."""
+    if resource_type == "Patient":
+        return (resource_id,)
+    found: dict[str, None] = {}
+    if codes:
+        for token in tokens:
+            if token.endswith(_TO_PATIENT):
+                code, _, target = token[: -len(_TO_PATIENT)].partition("=")
+                if code in codes:
+                    found[target] = None
+    return tuple(found)
+
+
+def _sort_key(primary_date: str, entries: _Entries, last_updated_ms: int, resource_id: str) -> int:
+    if not primary_date:
+        return sort_key(last_updated_ms, resource_id)
+    starts = [r[1] for r in entries.ranges if r[0] == primary_date]
+    return sort_key(min(starts) if starts else None, resource_id)
+
+
+_RANGE_DOCUMENTS: dict[int, Callable[..., dict[str, Any]]] = {
+    3: lambda k, lo, hi: {"k": k, "lo": lo, "hi": hi},
+    5: lambda k, lo, hi, lo2, hi2: {"k": k, "lo": lo, "hi": hi, "lo2": lo2, "hi2": hi2},
+}

@@ -1,0 +1,35 @@
+"""The date by which the resources of a type are usually read, and the sort key made of it.
+
+docs/decisions/0005-index-entries.md
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+DATES = {
+    "Account": "period", "Basic": "created", "Bundle": "timestamp", "ChargeItem": "entered-date",
+    "Claim": "created", "ClaimResponse": "created", "Communication": "sent",
+    "CommunicationRequest": "authored", "Condition": "recorded-date", "Contract": "issued",
+    "CoverageEligibilityRequest": "created", "CoverageEligibilityResponse": "created",
+    "DetectedIssue": "identified", "DeviceRequest": "authored-on", "DocumentManifest": "created",
+    "ExplanationOfBenefit": "created", "Goal": "start-date", "ImagingStudy": "started",
+    "Media": "created", "MedicationAdministration": "effective-time",
+    "MedicationDispense": "whenhandedover", "MedicationRequest": "authoredon",
+    "MedicationStatement": "effective", "NutritionOrder": "datetime", "PaymentNotice": "created",
+    "PaymentReconciliation": "created", "Provenance": "recorded", "QuestionnaireResponse": "authored",
+    "RequestGroup": "authored", "ServiceRequest": "authored", "Slot": "start", "Specimen": "collected",
+    "Task": "authored-on", "TestReport": "issued", "VisionPrescription": "datewritten",
+}  # fmt: skip
+"""Resource type → search parameter; a type that is not here takes `date` where it has it."""
+
+_HASH_BITS = 20
+_END = 2**43
+"""Dates are kept from 1691 to 2248; those beyond count as the last millisecond before."""
+
+
+def sort_key(milliseconds: int | None, resource_id: str) -> int:
+    """Returns date and 20 bits of a hash of the id as one Int64; no date sorts before all dates."""
+    digest = blake2b(resource_id.encode("utf-8", "replace"), digest_size=3).digest()
+    clamped = -_END if milliseconds is None else min(max(milliseconds, 1 - _END), _END - 1)
+    return (clamped << _HASH_BITS) | (int.from_bytes(digest, "big") >> 4)

@@ -123,6 +123,8 @@ def _execute(bundle: Resource, line: int, send: Send, file: str, tally: Tally) -
         return
     try:
         response = _send_patiently(send, bundle)
+    except Unavailable:
+        raise
     except FhirError as error:
         yield from (Failure(file, line, issue) for issue in error.issues)
         return

@@ -20,6 +20,7 @@ MAX_EXPONENT = 308
 _LIMIT = 10**MAX_DIGITS
 _MARKS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16 or UTF-32"), (b"\xfe\xff", "UTF-16"))
 _COLON_AFTER_QUOTE = re.compile(rb'"[ \t\r\n]*+:')
+_HALF_PAIR = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
 _BYTE_OFFSET = re.compile(r" \(byte (\d+)\)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -192,6 +193,8 @@ def _syntax_error(raw: bytes, error: msgspec.DecodeError) -> Invalid:
     if isinstance(error.__cause__, _OutOfBounds):
         return Invalid(str(error.__cause__))
     if message == "Input data was truncated":
+        if _HALF_PAIR.search(raw):
+            return Invalid("A string holds half of a surrogate pair; it is not a Unicode text.")
         return Invalid(f"The JSON text ends too early, at {_place(raw, len(raw))}.")
     offset = _BYTE_OFFSET.search(message)
     if offset is None:

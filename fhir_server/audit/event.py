@@ -33,6 +33,7 @@ _ACTIONS = {
     "update": ("U", "Update"),
     "patch": ("U", "Update"),
     "delete": ("D", "Delete"),
+    "transaction": ("E", ""),
 }
 _CLIENT_IS_SOURCE = frozenset({"create", "update", "patch", "delete"})
 
@@ -81,7 +82,6 @@ def build_event(access: Access, caller: Caller, event_id: str, recorded: str, ob
         "meta": {
             "versionId": "1",
             "lastUpdated": recorded,
-            "profile": [f"{_PROFILE}{'Patient' if access.patient else ''}{pattern}"],
         },
         "type": _REST,
         "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": access.interaction}],
@@ -89,6 +89,8 @@ def build_event(access: Access, caller: Caller, event_id: str, recorded: str, ob
         "recorded": recorded,
         "outcome": "4" if access.denied else "0",
     }
+    if pattern:
+        event["meta"]["profile"] = [f"{_PROFILE}{'Patient' if access.patient else ''}{pattern}"]
     if access.denied:
         event["outcomeDesc"] = access.denied
     event["purposeOfEvent"] = [_purpose(caller)]

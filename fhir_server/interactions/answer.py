@@ -35,5 +35,14 @@ def answer(exchange: Exchange) -> FhirResponse:
 def _answer(exchange: Exchange) -> FhirResponse:
     request = exchange.request
     if not request.segments and request.method in BASE:
-        return BASE[request.method].perform(exchange)
+        return _process(exchange)
     return perform(exchange, find_interaction(exchange))
+
+
+def _process(exchange: Exchange) -> FhirResponse:
+    interaction = BASE[exchange.request.method]
+    try:
+        return interaction.perform(exchange)
+    except FhirError as error:
+        exchange.store.note_failure(interaction.code, "", error)
+        raise

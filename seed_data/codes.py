@@ -45,7 +45,10 @@ def catalogue(name: str) -> dict[str, dict[str, str]]:
     with (HERE / "content" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     first = next(iter(rows[0]))
-    return {row[first]: row for row in rows}
+    by_key = {row[first]: row for row in rows}
+    if len(by_key) < len(rows):
+        raise ValueError(f"content/{name}.csv has the same {first} twice")
+    return by_key
 
 
 @cache

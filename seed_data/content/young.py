@@ -81,7 +81,6 @@ BABY = {
 TEENAGER = {
     "gp": "mg-lyon",
     "minor": True,
-    "team": ["sage-femme"],
     "relatives": [
         (
             "mere",
@@ -102,14 +101,6 @@ TEENAGER = {
             "mg-lyon",
             "Dépistage d'une scoliose",
         ),
-        (
-            "2026-secret",
-            "AMB",
-            "2026-09-16T16:30",
-            "2026-09-16T17:00",
-            "sage-femme",
-            "Consultation confidentielle",
-        ),
     ],
     "conditions": [
         ("scoliose", "active", "2025-03-18", "", "Angle de Cobb 14°, surveillance."),
@@ -126,7 +117,7 @@ TEENAGER = {
     "vitals": [
         ("2022-04-12", {"weight": 36, "height": 146}),
         ("2024-04-23", {"weight": 45.5, "height": 158}),
-        ("2026-09-16", {"weight": 51, "height": 164, "blood_pressure": (108, 64)}),
+        ("2026-06-17", {"weight": 51, "height": 164, "blood_pressure": (108, 64)}),
     ],
     "imaging": [
         (
@@ -153,7 +144,6 @@ TEENAGER = {
             "title": "CR de consultation de contraception",
             "date": "2026-09-16",
             "author": "sage-femme",
-            "encounter": "2026-secret",
             "labels": ["INVISIBLE_REPRESENTANTS_LEGAUX"],
             "lines": ["Consultation dont la mineure demande le secret (L1111-5). Contraception expliquée."],
         },

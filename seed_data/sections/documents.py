@@ -119,7 +119,7 @@ def document(record: Record, doc: Document) -> dict[str, str]:
     attachment, form = _attachment(record, doc)
     setting, facility, custodian = _places(doc)
     system = type_system(doc["type"])
-    url = full_url("DocumentReference", f"{record.prefix}-{_name(doc)}")
+    name = f"{record.prefix}-{_name(doc)}"
     start, end = doc.get("period", (doc["date"], doc["date"]))
     context = {
         "period": {"start": moment(start, "08:00"), "end": moment(end, "18:00")},
@@ -135,8 +135,8 @@ def document(record: Record, doc: Document) -> dict[str, str]:
         "DocumentReference",
         _name(doc),
         f"{doc['title']} du {french_date(doc['date'])}",
-        masterIdentifier={"system": "urn:ietf:rfc:3986", "value": url},
-        identifier=[{"system": "urn:ietf:rfc:3986", "value": f"{url}"}],
+        masterIdentifier={"system": "urn:ietf:rfc:3986", "value": full_url("uniqueId", name)},
+        identifier=[{"system": "urn:ietf:rfc:3986", "value": full_url("logicalId", name)}],
         status=doc.get("status", "current"),
         docStatus="final",
         type=concept(system, doc["type"], displays()[SYSTEMS[system], doc["type"]]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import json
 import re
@@ -377,12 +376,17 @@ def test_the_pdf_files_have_a_right_cross_reference_table() -> None:
 
 
 def test_a_replaced_document_is_superseded() -> None:
+    old = {
+        entry["fullUrl"]
+        for name in FILES
+        for entry in bundle(name)["entry"]
+        if entry["resource"].get("status") == "superseded"
+    }
     replaced = set()
     for document in documents():
         replaced |= {
             r["target"]["reference"] for r in document.get("relatesTo", []) if r["code"] == "replaces"
         }
-    old = {d["masterIdentifier"]["value"] for d in documents() if d["status"] == "superseded"}
     assert replaced == old
     assert replaced
 
@@ -404,21 +408,17 @@ def test_results_have_a_ucum_unit_a_range_and_the_interpretation_it_gives() -> N
         assert result["interpretation"][0]["coding"][0]["code"] == expected
 
 
-def test_catalogues_have_unique_keys() -> None:
-    for path in sorted((SEED / "content").glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            keys = [row[0] for row in csv.reader(file)]
-        assert len(keys) == len(set(keys)), path.name
-
-
 # coverage of the sections
 
 
 SECTIONS = set(
-    """Patient RelatedPerson Coverage CareTeam Encounter Condition Procedure FamilyMemberHistory
-    AllergyIntolerance MedicationStatement MedicationRequest MedicationDispense Immunization
-    Observation DiagnosticReport ImagingStudy DocumentReference Binary ExplanationOfBenefit Consent
-    Composition Appointment""".split()
+    re.findall(
+        r"\w+",
+        """Patient RelatedPerson Coverage CareTeam Encounter Condition Procedure FamilyMemberHistory
+        AllergyIntolerance MedicationStatement MedicationRequest MedicationDispense Immunization
+        Observation DiagnosticReport ImagingStudy DocumentReference Binary ExplanationOfBenefit Consent
+        Composition Appointment""",
+    )
 )
 DOCUMENT_TYPES = {
     "11490-0",

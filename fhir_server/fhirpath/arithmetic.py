@@ -7,12 +7,10 @@ from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
 from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, integer
-from fhir_server.fhirpath.quantity import Amount, amount_of, calendar_unit
+from fhir_server.fhirpath.quantity import EXACT, Amount, amount_of, calendar_unit
 from fhir_server.fhirpath.temporal import add_duration, format_temporal, parse_temporal
 from fhir_server.fhirpath.types import KINDS
 
-EXACT = Context(prec=60, Emax=1000, Emin=-1000, traps=[InvalidOperation, DivisionByZero, Overflow])
-"""Wide enough for the product of three FHIR decimals (18 digits); what overflows it has no value."""
 _QUOTIENT = Context(prec=28, Emax=1000, Emin=-1000, traps=[InvalidOperation, DivisionByZero, Overflow])
 _NUMBERS = ("Integer", "Decimal")
 

@@ -13,7 +13,7 @@ from fhir_server.fhirpath.functions.subsetting import at
 from fhir_server.fhirpath.navigate import member, members
 from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, Step, integer
 from fhir_server.fhirpath.operators import OPERATORS, sign, union
-from fhir_server.fhirpath.types import TypeTest, ancestors, is_resource_type, type_named
+from fhir_server.fhirpath.types import TypeTest, ancestors, is_resource_type
 from fhir_server.fhirpath.variables import variable
 
 
@@ -30,7 +30,7 @@ def is_plain(part: tree.Tree) -> bool:
         return all(map(is_plain, part.branches))
     if isinstance(part, tree.TypeOperator):
         return is_plain(part.operand)
-    return isinstance(part, (tree.Name, tree.Literal))
+    return isinstance(part, tree.Name)
 
 
 class _Compiler:
@@ -59,38 +59,34 @@ class _Compiler:
         return _SPECIALS[part.name]
 
     def _path(self, part: tree.Path) -> Step:
-        start = self.step(part.start)
+        start, steps = self._members(part, None)
+        return _chain(start, tuple(self._next(s) for s in steps))
+
+    def _next(self, part: tree.Tree) -> Step:
+        return member(part.name) if isinstance(part, tree.Name) else self.step(part)
+
+    def _members(self, part: tree.Path, wanted: TypeTest | None) -> tuple[Step, tuple[tree.Tree, ...]]:
+        """Compiles the names a path begins with as one step; returns it and the steps that remain."""
         named = takewhile(lambda s: isinstance(s, tree.Name), part.steps)
         names = [s.name for s in named if isinstance(s, tree.Name)]
-        if names:
-            start = members(start, names)
-        steps = tuple(
-            member(s.name) if isinstance(s, tree.Name) else self.step(s) for s in part.steps[len(names) :]
-        )
-        if not steps:
-            return start
-        if len(steps) == 1:
-            (only,) = steps
-            return lambda state, items: only(state, start(state, items))
-
-        def path(state: State, items: Collection) -> Collection:
-            items = start(state, items)
-            for step in steps:
-                items = step(state, items)
-            return items
-
-        return path
+        steps = part.steps[len(names) :]
+        if not names:
+            return self.step(part.start), steps
+        if steps and isinstance(steps[0], tree.Call) and steps[0].name in _NARROWING:
+            wanted = _type_argument(steps[0])
+        begin = part.start
+        if isinstance(begin, tree.Name) and begin.name[:1].isupper():
+            return members(TypeTest(begin.name), names, wanted), steps
+        return members(self.step(begin), names, wanted), steps
 
     def _call(self, part: tree.Call) -> Step:
         function = FUNCTIONS.get(part.name)
         if function is None:
             raise FhirPathError(f"FHIRPath function {part.name}() is not supported")
         if not function.least <= len(part.arguments) <= function.most:
-            raise FhirPathError(
-                f"FHIRPath function {part.name}() does not take {len(part.arguments)} arguments"
-            )
+            raise _wrong_arity(part)
         if function.takes_type:
-            return function.build(TypeTest(_type_specifier(part.arguments[0])))
+            return function.build(_type_argument(part))
         return function.build(*(self.step(argument) for argument in part.arguments))
 
     def _indexer(self, part: tree.Indexer) -> Step:
@@ -104,7 +100,7 @@ class _Compiler:
 
     def _union(self, part: tree.Union) -> Step:
         branches = tuple(self.step(branch) for branch in part.branches if self._applies(branch))
-        return union(branches) if branches else lambda state, items: EMPTY
+        return union(branches) if branches else lambda state, items: []
 
     def _applies(self, branch: tree.Tree) -> bool:
         """False for a branch of a search expression that begins with another resource type."""
@@ -116,21 +112,45 @@ class _Compiler:
         return not is_resource_type(start.name) or start.name in ancestors(self._context_type)
 
     def _type_operator(self, part: tree.TypeOperator) -> Step:
-        operand = self.step(part.operand)
         test = TypeTest(part.type)
-        apply = is_of_type(test) if part.operator == "is" else of_type(test)
-        return lambda state, items: apply(state, operand(state, items))
+        if part.operator == "is":
+            return _chain(self.step(part.operand), (is_of_type(test),))
+        if isinstance(part.operand, tree.Path):
+            start, steps = self._members(part.operand, test)
+            if not steps:
+                return _chain(start, (of_type(test),))
+        return _chain(self.step(part.operand), (of_type(test),))
+
+
+def _chain(start: Step, steps: tuple[Step, ...]) -> Step:
+    if not steps:
+        return start
+    if len(steps) == 1:
+        (only,) = steps
+        return lambda state, items: only(state, start(state, items))
+
+    def chain(state: State, items: Collection) -> Collection:
+        items = start(state, items)
+        for step in steps:
+            items = step(state, items)
+        return items
+
+    return chain
 
 
 def _of_root(specifier: str) -> Step:
-    test = TypeTest(type_named(specifier))
+    test = TypeTest(specifier)
+    return lambda state, items: [node for node in items if test[node[1]]]
 
-    def step(state: State, items: Collection) -> Collection:
-        if len(items) == 1 and test[items[0][1]]:
-            return items
-        return [node for node in items if test[node[1]]]
 
-    return step
+def _type_argument(call: tree.Call) -> TypeTest:
+    if len(call.arguments) != 1:
+        raise _wrong_arity(call)
+    return TypeTest(_type_specifier(call.arguments[0]))
+
+
+def _wrong_arity(call: tree.Call) -> FhirPathError:
+    return FhirPathError(f"FHIRPath function {call.name}() does not take {len(call.arguments)} arguments")
 
 
 def _type_specifier(part: tree.Tree) -> str:
@@ -142,6 +162,8 @@ def _type_specifier(part: tree.Tree) -> str:
         raise FhirPathError("FHIRPath: expected the name of a type")
     return ".".join(name.name for name in names)
 
+
+_NARROWING = ("as", "ofType")
 
 _SPECIALS: dict[str, Step] = {
     "$this": lambda state, items: state.focus,

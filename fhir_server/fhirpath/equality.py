@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from fhir_server.fhirpath.node import Collection, FhirPathError, Node, State
-from fhir_server.fhirpath.quantity import amount_of, in_one_unit
+from fhir_server.fhirpath.quantity import EXACT, amount_of, in_one_unit
 from fhir_server.fhirpath.temporal import compare_temporal, parse_temporal, utc_fields
 from fhir_server.fhirpath.types import KINDS
 
@@ -129,13 +129,13 @@ def _equivalent_singles(left: Collection, right: Collection) -> bool:
 
 
 def _same_rounded(a: Decimal, b: Decimal) -> bool:
-    exponents = [x.normalize().as_tuple().exponent for x in (a, b)]
-    if not all(isinstance(e, int) and abs(e) < 100 for e in exponents):
+    """Compares two decimals to the digits after the point of the less precise."""
+    try:
+        places = max(int(EXACT.normalize(x).as_tuple().exponent) for x in (a, b))
+        unit = Decimal(1).scaleb(min(places, 0))
+        return a.quantize(unit, context=EXACT) == b.quantize(unit, context=EXACT)
+    except DecimalException:
         return a == b
-    places = Decimal(1).scaleb(min(max(int(e) for e in exponents), 0))
-    if abs(a) >= 10**20 or abs(b) >= 10**20:
-        return a == b
-    return a.quantize(places) == b.quantize(places)
 
 
 def equivalence_key(node: Node) -> Any:

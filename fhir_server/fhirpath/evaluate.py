@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.compile import compile_tree, is_plain
+from fhir_server.fhirpath.errata import ERRATA
 from fhir_server.fhirpath.navigate import resource_type_of
 from fhir_server.fhirpath.node import (
     Environment,
@@ -16,6 +17,7 @@ from fhir_server.fhirpath.node import (
     Node,
     State,
     Step,
+    make_node,
     truth,
 )
 from fhir_server.fhirpath.parse import parse
@@ -60,15 +62,18 @@ class Expression:
             node = context
         else:
             known = context.get("resourceType") == self.context_type
-            node = Node(context, self.context_type if known else resource_type_of(context), None)
+            node = make_node((context, self.context_type if known else resource_type_of(context), None))
         if self.is_plain:
-            return list(self.step(_UNCOUNTED, [node]))
+            return self.step(_UNCOUNTED, [node])
         return list(self._evaluate(node, environment or _DEFAULT))
 
     def is_true(
-        self, context: Resource | Node, environment: Environment | None = None, *, when_empty: bool = False
+        self, context: Resource | Node, environment: Environment | None = None, *, when_empty: bool = True
     ) -> bool:
-        """Says whether an invariant holds: a single true; `when_empty` where there is no answer."""
+        """Says whether an invariant holds; `when_empty` where there is no answer.
+
+        No answer is no violation: ref-1 and bdl-8 of R4 have none where the element they speak of is absent.
+        """
         answer = truth(self.evaluate(context, environment), self.text)
         return when_empty if answer is None else answer
 
@@ -86,5 +91,5 @@ def compile_expression(expression: str, context_type: str) -> Expression:
 
     Branches of a union that begin with another resource type than `context_type` are left out.
     """
-    parsed = parse(expression)
+    parsed = parse(ERRATA.get(expression, expression))
     return Expression(expression, context_type, compile_tree(parsed, context_type), is_plain(parsed))

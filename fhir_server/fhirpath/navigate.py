@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import Structure, load_definitions
 from fhir_server.fhirpath.node import Collection, Node, State, Step, make_node
+from fhir_server.fhirpath.types import TypeTest
 
+TYPE_INFO = "System.TypeInfo"
+"""What type() yields: the namespace and name of a type."""
 _SCALARS = frozenset((str, int, Decimal, bool))
 
 
@@ -30,6 +33,8 @@ class Child(NamedTuple):
 @cache
 def child_named(type_name: str, name: str) -> Child | None:
     """Returns the child `name` of a type, None when the type has none."""
+    if type_name == TYPE_INFO and name in ("namespace", "name"):
+        return Child(_collect_primitive, name, "System.String", f"_{name}", None)
     structure = load_definitions().structure_or_none(type_name)
     if structure is None or (structure.is_primitive and name == "value"):
         return None
@@ -118,14 +123,25 @@ def _collect_choice(parent: dict[str, Any], child: Child, found: Collection) -> 
 
 
 class Children(dict[str, "Child | None"]):
-    """Type of the parent → its child of one name."""
+    """Type of the parent → its child of one name.
 
-    def __init__(self, name: str) -> None:
+    What is known when the expression is compiled is decided here, once per type: the type the parents must
+    have (`Patient.` at the start of a path) and the type wanted of a choice (`value as Quantity`).
+    """
+
+    def __init__(self, name: str, parent: TypeTest | None = None, wanted: TypeTest | None = None) -> None:
         super().__init__()
-        self.name = name
+        self._name = name
+        self._parent = parent
+        self._wanted = wanted
 
     def __missing__(self, type_name: str) -> Child | None:
-        child = self[type_name] = child_named(type_name, self.name)
+        child = None
+        if self._parent is None or self._parent[type_name]:
+            child = child_named(type_name, self._name)
+            if child is not None and self._wanted is not None:
+                child = _narrow(child, self._wanted)
+        self[type_name] = child
         return child
 
     def of(self, items: Collection) -> Collection:
@@ -143,31 +159,44 @@ class Children(dict[str, "Child | None"]):
         return found
 
 
-@lru_cache(maxsize=10_000)
-def children_named(name: str) -> Children:
-    """Returns the table of the children of one name."""
-    return Children(name)
+def _narrow(child: Child, wanted: TypeTest) -> Child | None:
+    if child.choice is None:
+        return child
+    choice = {key: one for key, one in child.choice.items() if wanted[one.type]}
+    ones = {one.key: one for one in choice.values()}
+    if len(ones) == 1:
+        return ones.popitem()[1]
+    return child._replace(choice=choice) if choice else None
 
 
 def member(name: str) -> Step:
     """Compiles a step to the child elements of one name."""
-    select = children_named(name).of
+    select = Children(name).of
     return lambda state, items: select(items) if items else items
 
 
-def members(start: Step, names: list[str]) -> Step:
-    """Compiles consecutive steps to child elements as one."""
-    selections = tuple(children_named(name).of for name in names)
+def members(start: Step | TypeTest, names: list[str], wanted: TypeTest | None = None) -> Step:
+    """Compiles consecutive steps to child elements as one, from a step or from items of a type.
+
+    `wanted` leaves out types of a choice early; it is no promise about the types of the result.
+    """
+    parent = start if isinstance(start, TypeTest) else None
+    tables = [Children(name, parent if i == 0 else None) for i, name in enumerate(names[:-1])]
+    tables.append(Children(names[-1], None if tables else parent, wanted))
+    first, *rest = (table.of for table in tables)
 
     def step(state: State, items: Collection) -> Collection:
-        items = start(state, items)
-        for select in selections:
+        items = first(items)
+        for select in rest:
             if not items:
                 return items
             items = select(items)
         return items
 
-    return step
+    if isinstance(start, TypeTest):
+        return step
+    before = start
+    return lambda state, items: step(state, before(state, items))
 
 
 def children_of(node: Node) -> Collection:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import NamedTuple
 
 from fhir_server.fhirpath.node import Node
 
+EXACT = Context(prec=60, Emax=1000, Emin=-1000, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""Wide enough for the product of three FHIR decimals (18 digits); what overflows it has no value."""
 UCUM = "http://unitsofmeasure.org"
 _CALENDAR_OF_UCUM = {
     "a": "year",
@@ -75,13 +77,22 @@ def in_one_unit(left: Amount, right: Amount, *, loosely: bool = False) -> tuple[
     one, other = _SIZES.get(left.unit), _SIZES.get(right.unit)
     if one is None or other is None or not _same_dimension(one[0], other[0]):
         return None
-    return left.value * one[1], right.value * other[1]
+    try:
+        return EXACT.multiply(left.value, one[1]), EXACT.multiply(right.value, other[1])
+    except (InvalidOperation, Overflow):
+        return None
 
 
 def _same_dimension(one: str, other: str) -> bool:
     if one == other:
         return True
     return "time" in (one, other) and one in _OF_SECONDS and other in _OF_SECONDS
+
+
+def calendar_of_word(word: str) -> str | None:
+    """Returns the calendar duration a word names (year, years), None of another word."""
+    singular = word.removesuffix("s")
+    return singular if singular in _CALENDAR_OF_UCUM.values() else None
 
 
 def calendar_unit(amount: Amount) -> str | None:

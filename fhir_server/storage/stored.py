@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -114,29 +115,33 @@ def read_document(resource_type: str, document: Document) -> Stored:
 
 
 def compress(raw: bytes) -> bytes:
-    """Compresses JSON bytes with the dictionary of this release."""
+    """Compresses JSON bytes with the newest dictionary."""
     compressor = getattr(_local, "compressor", None)
     if compressor is None:
-        # zstd contexts are not thread-safe, so each thread keeps its own.
+        # zstd contexts are not thread-safe, so each thread keeps its own; the dictionary is shared.
         compressor = _local.compressor = zstandard.ZstdCompressor(
-            level=_LEVEL, dict_data=_dictionary(), write_checksum=False
+            level=_LEVEL, dict_data=_dictionaries()[max(_dictionaries())], write_checksum=False
         )
     return bytes(compressor.compress(raw))
 
 
 def decompress(frame: bytes) -> bytes:
-    """Restores the JSON bytes of `compress`."""
-    decompressor = getattr(_local, "decompressor", None)
+    """Restores the JSON bytes of `compress`, of this release or an earlier one."""
+    dictionary_id = zstandard.get_frame_parameters(frame).dict_id
+    decompressors = _local.__dict__.setdefault("decompressors", {})
+    decompressor = decompressors.get(dictionary_id)
     if decompressor is None:
-        decompressor = _local.decompressor = zstandard.ZstdDecompressor(dict_data=_dictionary())
+        dictionary = _dictionaries()[dictionary_id]
+        decompressor = decompressors[dictionary_id] = zstandard.ZstdDecompressor(dict_data=dictionary)
     return bytes(decompressor.decompress(frame))
 
 
-_loaded: list[zstandard.ZstdCompressionDict] = []
-
-
-def _dictionary() -> zstandard.ZstdCompressionDict:
-    if not _loaded:
-        content = resources.files(__package__).joinpath("resource.zdict").read_bytes()
-        _loaded.append(zstandard.ZstdCompressionDict(content))
-    return _loaded[0]
+@cache
+def _dictionaries() -> dict[int, zstandard.ZstdCompressionDict]:
+    """Every dictionary that data was ever written with, by the id in its frames (`make dictionary`)."""
+    loaded = {}
+    for file in resources.files(__package__).joinpath("dictionaries").iterdir():
+        dictionary = zstandard.ZstdCompressionDict(file.read_bytes())
+        dictionary.precompute_compress(level=_LEVEL)
+        loaded[dictionary.dict_id()] = dictionary
+    return loaded

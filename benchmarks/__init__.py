@@ -1,0 +1,1 @@
+"""Benchmarks against bare floors: `python -m benchmarks`. Ratios, because they survive a noisy machine."""

@@ -213,7 +213,8 @@ def _rewrite_text(value: str, type_: str, replace: Replace) -> str:
         found = replace(value)
         return value if found is None else found
     if type_ == "xhtml":
-        return _TAG.sub(lambda tag: _LINK.sub(lambda link: _rewrite_attribute(link, replace), tag[0]), value)
+        text = _TAG.sub(lambda tag: _LINK.sub(lambda link: _rewrite_attribute(link, replace), tag[0]), value)
+        return value if text == value else text
     return value
 
 

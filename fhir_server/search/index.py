@@ -50,7 +50,10 @@ class _Entries:
                 self._add_tokens(use, nodes)
             else:
                 for node in nodes:
-                    self._add_ranges(use[0], use[2](node, self.base_url))
+                    entries = use[2](node, self.base_url)
+                    self._add_ranges(use[0], entries)
+                    if not entries and node[0] is not None:
+                        self.tokens[use[0] + PRESENT] = None
         for code, components in extraction.composites:
             for node in nodes:
                 found, ordered = composite.extract(node, components, self.base_url)

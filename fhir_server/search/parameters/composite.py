@@ -107,7 +107,8 @@ def match(code: str, value: CompositeValue) -> Match:
         bounds = PARAMETER_TYPES[type_].bounds
         if bounds is not None:
             conditions.append(bounds(part) if not conditions else _second(bounds(part)))
-    return {"r": {"$elemMatch": {"k": key, "$and": conditions}}}
+    joined = conditions[0] if len(conditions) == 1 else {"$and": conditions}
+    return {"r": {"$elemMatch": {"k": key, **joined}}}
 
 
 def _key(code: str, patterns: tuple[TokenPattern, ...]) -> str | Filter:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import Invalid
 from fhir_server.fhirpath.node import Node
+from fhir_server.search.element_types import UNKNOWN, TokenElements
 from fhir_server.search.entries import Filter
 
 TYPE = "[type]"
@@ -34,6 +35,8 @@ class Asked:
     name: str
     """As it stands in the URL: subject:Patient."""
     base_url: str
+    elements: TokenElements = UNKNOWN
+    """Of token parameters."""
 
     def refuse(self, reason: str) -> Invalid:
         """Returns the error for a value that cannot be understood."""

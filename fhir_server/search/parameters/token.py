@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fhir_server.fhirpath.node import Node
+from fhir_server.search.element_types import implies_system
 from fhir_server.search.entries import escape, hash_system, prefix_range
 from fhir_server.search.escapes import split, unescape
 from fhir_server.search.parameters.parameter_type import Asked, Match, ParameterType, TokenPattern
@@ -72,12 +73,14 @@ def parse(text: str, asked: Asked) -> TokenValue:
     """Reads code, system|code, |code or system|."""
     parts = [unescape(p) for p in split(text, "|")]
     if len(parts) == 1:
-        return TokenValue(None, parts[0])
+        return TokenValue("" if asked.elements.systemless else None, parts[0])
     if len(parts) > 2:
         raise asked.refuse(r"a token has one |; write \| for one inside a value")
     system, code = parts
     if not system and not code:
         raise asked.refuse("a token needs a system or a code")
+    if system and code and implies_system(asked.elements, system, code):
+        system = ""
     return TokenValue(system, code or None)
 
 

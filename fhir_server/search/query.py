@@ -1,0 +1,82 @@
+"""What a search asks for, as values: clauses, order and what to return. https://hl7.org/fhir/R4/search.html"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One parameter: any of its values; a Query joins its clauses by AND."""
+
+    code: str
+    type: str
+    modifier: str
+    values: tuple[Any, ...]
+    """As the parameter's type has read them."""
+    stored: tuple[str, ...]
+    """Names under which the index holds its entries."""
+    name: str
+    """As in the URL: subject:Patient."""
+    texts: tuple[str, ...]
+    """The values as in the URL, still escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """Only what is in the compartment of a patient. https://hl7.org/fhir/R4/search.html#compartment"""
+
+    patient: str
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One of the parameters to sort by."""
+
+    code: str
+    type: str
+    descending: bool
+    stored: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of one resource type, checked and ready to be compiled."""
+
+    resource_type: str
+    clauses: tuple[Clause | Compartment, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+    """Empty: newest first by the type's primary date."""
+    count: int | None = None
+    """Page size asked for; None where it was not."""
+    total: str = ""
+    """none, estimate or accurate; "" where it was not asked."""
+    summary: str = ""
+    """true, text, data, count or false; "" where it was not asked."""
+    elements: tuple[str, ...] = ()
+    includes: tuple[Any, ...] = ()
+    applied: tuple[tuple[str, str], ...] = ()
+    """Name and value of each parameter that was applied: what the self link says."""
+
+    @property
+    def text(self) -> str:
+        """The search as a relative URL."""
+        return f"{self.resource_type}?{urlencode(self.applied, errors='replace')}"
+
+    def narrow(self, *clauses: Clause | Compartment) -> Query:
+        """Returns the query with further clauses, which the self link does not tell."""
+        return replace(self, clauses=(*self.clauses, *clauses))
+
+
+def normalised_criteria(query: Query) -> str:
+    """Returns a text that is the same for the same clauses in whatever order."""
+    parts: list[tuple[str, ...]] = []
+    for clause in query.clauses:
+        if isinstance(clause, Compartment):
+            parts.append(("", clause.patient))
+        else:
+            parts.append((clause.name, *sorted(set(clause.texts))))
+    pairs = [(name, ",".join(values)) for name, *values in sorted(set(parts))]
+    return f"{query.resource_type}?{urlencode(pairs, errors='replace')}"

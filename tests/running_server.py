@@ -10,15 +10,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from fhir_server.app import Server, create_app
 from fhir_server.settings import load_settings
 from tests.http_client import FhirHttp
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from fhir_server.app import Server
 
 SYSTEM = "system/*.cruds"
 
@@ -54,6 +57,8 @@ class RunningServer:
 @contextmanager
 def run_server(mongodb_uri: str, database_name: str, **settings: str) -> Iterator[RunningServer]:
     """Serves one database until the end of the block; settings by their environment names."""
+    from fhir_server.app import create_app
+
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         defaults = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "PORT": str(port)}

@@ -1,7 +1,7 @@
 """(method, path) → interaction, for URLs and Bundle entries alike. https://hl7.org/fhir/R4/http.html#3.1.0
 
-The one table of what can be asked; `rest/routes.py` makes its URL rules from it, and what
-`capability_statement.json` does not declare is refused here.
+The table of what a Bundle entry can ask; `answer.py` adds the base URL, which takes the Bundle
+itself. What `capability_statement.json` does not declare is refused here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from fhir_server.interactions import (
     patch,
     read,
     search,
-    transaction,
     update,
     vread,
 )
@@ -41,7 +40,6 @@ class Interaction:
 TYPE, ID, VERSION = "<type>", "<id>", "<vid>"
 
 ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {
-    (): {"POST": Interaction("transaction", transaction.process)},
     ("metadata",): {"GET": Interaction("capabilities", capabilities.capabilities, open=True)},
     ("_history",): {"GET": Interaction("history-system", history.history_system)},
     (TYPE,): {

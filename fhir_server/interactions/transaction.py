@@ -109,6 +109,7 @@ def _transaction(exchange: Exchange, bundle: Resource) -> FhirResponse:
 
     def run(store: GuardedStore) -> dict[int, FhirResponse]:
         answers = writes.perform(store, _located)
+        store.flush()
         inside = exchange.with_store(store)
         for entry in entries:
             if entry.request.method in ("GET", "HEAD"):

@@ -223,6 +223,10 @@ class GuardedStore:
         """Makes transactions that name the same key follow each other."""
         self._in_transaction().lock(key)
 
+    def flush(self) -> None:
+        """Sends the waiting inserts, so that reads of the same transaction see them."""
+        self._in_transaction().flush()
+
     def update(
         self,
         resource: Resource,

@@ -10,17 +10,20 @@ import os
 import secrets
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import mongoengine
 
 from fhir_server.storage.mongo import Mongo, translated
+
+_DURABLE = {"w": "majority", "j": True}
 
 
 class AccessToken(mongoengine.Document):
     """An opaque access token, known by its hash only."""
 
     digest = mongoengine.StringField(primary_key=True)
-    token_id = mongoengine.StringField(required=True, unique=True)
+    token_id = mongoengine.StringField(required=True)
     client_id = mongoengine.StringField(required=True)
     scope = mongoengine.StringField(required=True)
     patient = mongoengine.StringField(default="")
@@ -28,20 +31,30 @@ class AccessToken(mongoengine.Document):
     issued_at = mongoengine.DateTimeField(required=True)
     expires_at = mongoengine.DateTimeField(required=True)
     revoked = mongoengine.BooleanField(default=False)
-    meta = {  # noqa: RUF012  # mongoengine reads a plain class attribute
-        "collection": "oauth_access_tokens",
-        "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}],
-        "auto_create_index": True,
-    }
+    meta = {"abstract": True}  # noqa: RUF012  # mongoengine reads a plain class attribute
 
 
 class AccessTokens:
-    """Issues, finds and revokes access tokens."""
+    """Issues, finds and revokes access tokens of one database."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
-        self._alias = ""
         self._lock = threading.Lock()
+        self._pid = 0
+        self._alias = f"{mongo.database_name}-{id(self)}"
+        # mongoengine binds a class to a connection, so each database has a class of its own.
+        self._class: Any = type(
+            "StoredAccessToken",
+            (AccessToken,),
+            {
+                "meta": {
+                    "db_alias": self._alias,
+                    "collection": "oauth_access_tokens",
+                    "indexes": [{"fields": ["expires_at"], "expireAfterSeconds": 0}],
+                    "allow_inheritance": False,
+                }
+            },
+        )
 
     def issue(
         self, client_id: str, scope: str, *, patient: str = "", fhir_user: str = "", expires_in: int = 3600
@@ -50,7 +63,7 @@ class AccessTokens:
         token = secrets.token_urlsafe(32)
         now = datetime.now(UTC)
         with translated():
-            row = AccessToken(
+            row = self._rows()(
                 digest=_digest(token),
                 token_id=secrets.token_hex(16),
                 client_id=client_id,
@@ -60,42 +73,44 @@ class AccessTokens:
                 issued_at=now,
                 expires_at=now + timedelta(seconds=expires_in),
             )
-            row.switch_db(self._connection())
-            row.save(force_insert=True, write_concern={"w": "majority", "j": True})
+            row.save(force_insert=True, write_concern=_DURABLE)
         return token
 
     def find(self, token: str) -> AccessToken | None:
         """Returns the row of a token, expired and revoked ones included, or None."""
         with translated():
-            found: AccessToken | None = (
-                AccessToken.objects.using(self._connection()).filter(digest=_digest(token)).first()
-            )
+            found: AccessToken | None = self._rows().objects(digest=_digest(token)).first()
         return found
 
     def revoke(self, token: str) -> bool:
         """Ends a token; tells whether it was known."""
         with translated():
-            rows = AccessToken.objects.using(self._connection()).filter(digest=_digest(token))
-            return bool(rows.update(set__revoked=True, write_concern={"w": "majority", "j": True}))
+            rows = self._rows().objects(digest=_digest(token))
+            return bool(rows.update(set__revoked=True, write_concern=_DURABLE))
 
-    def _connection(self) -> str:
-        """Returns the mongoengine alias of this process: clients do not survive a fork."""
-        alias = f"{self._mongo.database_name}-{os.getpid()}"
-        if alias != self._alias:
+    def _rows(self) -> Any:
+        """Returns the document class, connected in this process: clients do not survive a fork."""
+        if self._pid != os.getpid():
             with self._lock:
-                if alias not in mongoengine.connection._connection_settings:
-                    mongoengine.connect(
-                        self._mongo.database_name,
-                        alias=alias,
-                        host=self._mongo.uri,
-                        tz_aware=True,
-                        uuidRepresentation="standard",
-                        serverSelectionTimeoutMS=5_000,
-                        socketTimeoutMS=30_000,
-                        appname="fhir-server-accounts",
-                    )
-                self._alias = alias
-        return alias
+                if self._pid != os.getpid():
+                    self._connect()
+        return self._class
+
+    def _connect(self) -> None:
+        if self._pid:
+            mongoengine.disconnect(self._alias)
+            self._class._collection = None
+        mongoengine.connect(
+            self._mongo.database_name,
+            alias=self._alias,
+            host=self._mongo.uri,
+            tz_aware=True,
+            uuidRepresentation="standard",
+            serverSelectionTimeoutMS=5_000,
+            socketTimeoutMS=30_000,
+            appname="fhir-server-accounts",
+        )
+        self._pid = os.getpid()
 
 
 def _digest(token: str) -> str:

@@ -17,6 +17,7 @@ from fhir_server.cli.loading import Failure, Send, Tally, load_file
 from fhir_server.cli.surroundings import local_server, read_settings, say
 from fhir_server.errors import Unavailable
 from fhir_server.fhir import Resource
+from fhir_server.fhir.json import encode_json
 from fhir_server.storage.loads import Loads
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ def load(path: Path, errors: Path | None) -> None:
         raise click.ClickException(f"{path} has no .json, .ndjson or .gz file")
     # An administrator restores resources under the ids they have.
     settings = replace(read_settings(), update_create=True)
-    began = time.monotonic()
     with local_server(settings) as server:
+        began = time.monotonic()
         tally = load_files(server, files)
-    _tell(tally, time.monotonic() - began)
+        seconds = time.monotonic() - began
+    _tell(tally, seconds)
     if errors is not None:
         errors.write_text("".join(f"{json.dumps(_row(failure))}\n" for failure in tally.failures), "utf-8")
     if tally.failures:
@@ -83,7 +85,7 @@ def sender(server: Server) -> Send:
     context = server.system_context()
 
     def send(bundle: Resource) -> Resource:
-        response = server.interact(context, FhirRequest("POST", (), resource=bundle))
+        response = server.interact(context, FhirRequest("POST", (), body=encode_json(bundle)))
         return response.body if isinstance(response.body, dict) else {}
 
     return send

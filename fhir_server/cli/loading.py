@@ -5,10 +5,11 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ MOST_FAILURES = 10_000
 ATTEMPTS = 5
 NAMESPACE = uuid.UUID("5d3c7a52-9b0e-4f0e-8a3e-0b8f6a1c2d4e")
 """Names the resources that come without id: the same line is the same resource however often it is sent."""
+
+_IN_ENTRY = re.compile(r"^Bundle\.entry\[\d+\](\.resource)?")
 
 Send = Callable[[Resource], Resource]
 """Posts a batch or transaction Bundle to the FHIR base and returns the response Bundle."""
@@ -154,7 +157,9 @@ def _write(
     refused = list(_refusals(response))
     tally.resources += len(entries) - len({index for index, _ in refused})
     for index, issue in refused:
-        yield Failure(file, numbers[index] if index < len(numbers) else numbers[-1], issue)
+        # The Bundle is ours: the reader of the report has the resource alone.
+        expression = _IN_ENTRY.sub(str(entries[index]["resource"].get("resourceType")), issue.expression)
+        yield Failure(file, numbers[index], replace(issue, expression=expression))
 
 
 def _is_content(entry: Any) -> bool:

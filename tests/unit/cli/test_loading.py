@@ -142,6 +142,7 @@ def test_only_the_culprits_stay_out_and_are_named_by_line(tmp_path: Path, base: 
     tally = load(file, base, memory)
     assert set(base.stored) == {"Patient/1", "Patient/4"}
     assert [failure.line for failure in tally.failures] == [2, 3]
+    assert tally.failures[0].issue.expression == "Patient"
     assert tally.resources == 2
 
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fhir_server.cli.check import check
-from fhir_server.cli.definitions import definitions
-from fhir_server.cli.demo import demo
-from fhir_server.cli.load import load
-from fhir_server.cli.reindex import reindex
-from fhir_server.cli.run import run
-from fhir_server.cli.token import token
+from fhir_server.cli import check, definitions, demo, load, reindex, run, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -19,5 +13,13 @@ def main() -> None:
     """The FHIR R4 server of the DMP. Settings come from the environment: see docs/settings.md."""
 
 
-for command in (demo, run, load, token, reindex, check, definitions):
+for command in (
+    demo.demo,
+    run.run,
+    load.load,
+    token.token,
+    reindex.reindex,
+    check.check,
+    definitions.definitions,
+):
     main.add_command(command)

@@ -165,7 +165,7 @@ def test_run_gives_gunicorn_the_application_and_the_options(
     from gunicorn.app.base import BaseApplication
 
     started = []
-    monkeypatch.setattr(BaseApplication, "run", started.append)
+    monkeypatch.setattr(BaseApplication, "run", lambda application: started.append(application))
     monkeypatch.setattr(run_command, "check_address", lambda settings: None)
     result = invoke("run", "--workers", "3", "--port", "8099")
     assert result.exit_code == 0, result.output

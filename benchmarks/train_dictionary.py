@@ -41,7 +41,7 @@ _USERS = ("", "Practitioner/{}", "Patient/{}")
 
 def main() -> None:
     """Writes the next dictionary and says what it saves."""
-    samples = list(stored_samples())
+    samples: list[bytes | bytearray | memoryview[int]] = [*stored_samples()]
     known = [int(path.stem) for path in FOLDER.glob("*.zdict")]
     dictionary = train(samples, max(known, default=FIRST_ID - 1) + 1)
     FOLDER.mkdir(exist_ok=True)
@@ -54,7 +54,9 @@ def main() -> None:
     )
 
 
-def train(samples: list[bytes], dictionary_id: int) -> zstandard.ZstdCompressionDict:
+def train(
+    samples: list[bytes | bytearray | memoryview[int]], dictionary_id: int
+) -> zstandard.ZstdCompressionDict:
     """Returns the dictionary of these samples."""
     return zstandard.train_dictionary(SIZE, samples, k=_SEGMENT, d=_DMER, dict_id=dictionary_id, level=LEVEL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -90,3 +91,29 @@ def test_the_installed_program_checks_itself_and_loads_its_own_seed_data(
     directory = Path(place) / "seed_data" / "directory.json"
     loaded = run(program, "load", str(directory), folder=tmp_path, **settings)
     assert loaded.returncode == 0, loaded.stderr
+
+
+def test_the_installed_demonstration_runs_and_stops(program: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    dropped = ("PYTHONPATH", "ARTEFACTS", "MONGODB_URI")
+    environ = {k: v for k, v in os.environ.items() if k not in dropped}
+    demo = subprocess.Popen(
+        [program, "demo"],
+        cwd=tmp_path,
+        env={**environ, "PORT": str(port), "WORKERS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert demo.stdout is not None
+    said = []
+    for line in demo.stdout:
+        said.append(line)
+        if line.startswith("curl "):
+            demo.terminate()
+    demo.stdout.close()
+    assert demo.wait(60) == 0, "".join(said)
+    assert any(line.startswith("curl ") for line in said)
+    assert (tmp_path / "data" / "mongodb").is_dir()

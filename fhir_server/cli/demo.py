@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fhir_server.app import Server
 
 START_SECONDS = 60
+STOP_SECONDS = 5.0
+"""What gunicorn may need beyond the time it gives its workers."""
 TOKEN_SECONDS = 86_400
 LOG_LINES = 15
 PARTS = {
@@ -120,7 +122,7 @@ def _running_server(settings: Settings, log: Path) -> Iterator[subprocess.Popen[
     finally:
         process.terminate()
         try:
-            process.wait(settings.graceful_timeout_seconds + 5)
+            process.wait(settings.graceful_timeout_seconds + STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -167,7 +167,9 @@ class EmbeddedMongo:
 
     def _give_up(self, program: Path, code: int) -> NoReturn:
         said = (self._folder / "mongod.err").read_text("utf-8", "replace") if code != PORT_TAKEN else ""
-        raise MongodUnavailable(f"{explain(program, code, said)} Its log is {self._folder / 'mongod.log'}.")
+        log = self._folder / "mongod.log"
+        hint = f" Its log is {log}." if log.exists() else ""
+        raise MongodUnavailable(explain(program, code, said) + hint)
 
     def _spawn(self, command: list[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
 
 from fhir_server.storage import embedded, mongod
 from fhir_server.storage.embedded import EmbeddedMongo, running_uri
@@ -136,6 +137,10 @@ def test_a_foreign_mongod_on_the_folder_is_told(tmp_path: Path, monkeypatch: pyt
             EmbeddedMongo(tmp_path).start()
 
 
+def test_a_folder_without_database_has_no_running_one(tmp_path: Path) -> None:
+    assert running_uri(tmp_path / "absent") is None
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MongodUnavailable, match="cannot be written"):
@@ -151,6 +156,82 @@ def test_a_program_that_ends_at_once_is_explained(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
     with pytest.raises(MongodUnavailable, match="apt-get install libcurl4"):
         EmbeddedMongo(tmp_path / "data").start()
+
+
+def test_a_mongod_that_stays_silent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "path" / "mongod", "#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.3)
+    with pytest.raises(MongodUnavailable, match="does not answer"):
+        EmbeddedMongo(tmp_path / "data").start()
+
+
+def test_a_mongod_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "path" / "mongod", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.1; done\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.5)
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.2)
+    with pytest.raises(MongodUnavailable, match="does not answer"):
+        EmbeddedMongo(tmp_path / "data").start()
+
+
+def test_a_replica_set_without_primary_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmbeddedMongo, "_initiate", lambda self, client: None)
+    wait = EmbeddedMongo._await_listening
+
+    def then_be_impatient(self: EmbeddedMongo, process: subprocess.Popen[bytes]) -> int | None:
+        code = wait(self, process)
+        monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
+        return code
+
+    monkeypatch.setattr(EmbeddedMongo, "_await_listening", then_be_impatient)
+    with pytest.raises(MongodUnavailable, match="does not become primary"):
+        EmbeddedMongo(tmp_path).start()
+
+
+def test_a_mongod_that_ends_while_it_becomes_primary_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: EmbeddedMongo, client: object) -> None:
+        raise AutoReconnect("connection closed")
+
+    monkeypatch.setattr(EmbeddedMongo, "_initiate", fail)
+    with pytest.raises(MongodUnavailable, match="does not answer: connection closed"):
+        EmbeddedMongo(tmp_path).start()
+
+
+def test_without_an_interpreter_to_start_it_the_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(MongodUnavailable, match="cannot be started"):
+        EmbeddedMongo(tmp_path / "data").start()
+
+
+def test_a_port_lost_to_another_program_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the choice of the port and the start of mongod."""
+    real = embedded._free_port
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        taker.listen()
+        ports = iter([taker.getsockname()[1]])
+        monkeypatch.setattr(embedded, "_free_port", lambda: next(ports, None) or real())
+        with EmbeddedMongo(tmp_path, cache_gb=0.25) as mongo:
+            assert mongo.port != taker.getsockname()[1]
+
+
+def test_a_member_that_cannot_be_renamed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedMongo(tmp_path, cache_gb=0.25) as mongo:
+        port = mongo.port
+    program(tmp_path / "path" / "mongod", "#!/bin/sh\nexit 62\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
+    (tmp_path / "mongodb" / "port").write_text(str(port - 1))
+    with socket.socket() as taker:
+        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taker.bind(("127.0.0.1", port - 1))
+        taker.listen()
+        with pytest.raises(MongodUnavailable, match="another version of MongoDB"):
+            EmbeddedMongo(tmp_path).start()
 
 
 def test_a_program_for_another_processor_is_explained(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
+import runpy
 import socket
 import tarfile
 from pathlib import Path
@@ -28,6 +30,13 @@ def test_help_names_every_command(invoke: Any) -> None:
     assert result.exit_code == 0
     for command in ("demo", "run", "load", "token", "reindex", "check", "definitions"):
         assert command in result.output
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["fhir-server", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("fhir_server.cli", run_name="__main__")
+    assert ended.value.code == 0
 
 
 def test_a_token_is_printed_once_and_kept_as_a_hash(
@@ -188,6 +197,12 @@ def test_the_production_configuration_is_that_of_run(monkeypatch: pytest.MonkeyP
     options = gunicorn_options(load_settings({**os.environ}))
     assert {name: names[name] for name in options} == options
     assert names["workers"] == 7
+
+
+def test_the_master_shares_its_memory_with_the_workers() -> None:
+    gunicorn_options(load_settings({}))["when_ready"](None)
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
 
 
 def test_an_ipv6_address_is_written_in_brackets() -> None:

@@ -20,6 +20,9 @@ import psutil
 import pytest
 
 from fhir_server.cli import demo as demo_command
+from fhir_server.cli.loading import Failure, Tally
+from fhir_server.errors import Issue
+from fhir_server.settings import load_settings
 
 PATIENTS = 20
 
@@ -161,3 +164,49 @@ def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(
     result = invoke("demo", PORT=str(free_port()))
     assert result.exit_code == 1
     assert "it broke" in result.stderr
+
+
+def test_refused_records_are_told(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally(
+        failures=[Failure("directory.json", 1, Issue("error", "invalid", "is wrong", "Bundle.entry[3]"))]
+    )
+    monkeypatch.setattr(demo_command, "load_files", lambda server, files: tally)
+    result = invoke("demo", PORT=str(free_port()))
+    assert result.exit_code == 1
+    assert "directory.json: Bundle.entry[3] is wrong" in result.stderr
+
+
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stubborn(command: list[str], words: Any, environ: Any) -> Any:
+        code = (
+            "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); print(1, flush=True); time.sleep(60)"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        return process
+
+    monkeypatch.setattr(demo_command, "start_child", stubborn)
+    monkeypatch.setattr(demo_command, "STOP_SECONDS", -0.8)
+    settings = load_settings({"GRACEFUL_TIMEOUT_SECONDS": "1", "DATA": str(tmp_path)})
+    with demo_command._running_server(settings, tmp_path / "log") as process:
+        pass
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_server_that_ends_by_itself_is_told(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_command, "_await_ready", lambda process, settings, log: process.terminate())
+    result = invoke("demo", PORT=str(free_port()), WORKERS="1")
+    assert result.exit_code == 1
+    assert "the server ended by itself" in result.stderr
+
+
+def test_what_is_built_is_told_with_its_logins(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    settings = load_settings({"BASE_URL": "https://dmp.example/fhir"})
+    demo_command._welcome(settings, "secret", ["auth", "patient"], tmp_path / "log")
+    said = capsys.readouterr().out
+    assert "https://dmp.example/auth" in said
+    assert "https://dmp.example/patient" in said
+    assert "https://dmp.example/admin" not in said
+    assert "francoise.moreau" in said

@@ -30,6 +30,7 @@ __all__ = [
     "Limits",
     "Node",
     "compile_expression",
+    "compile_uncached",
 ]
 
 
@@ -63,9 +64,16 @@ class Expression:
         else:
             known = context.get("resourceType") == self.context_type
             node = make_node((context, self.context_type if known else resource_type_of(context), None))
-        if self.is_plain:
-            return self.step(_UNCOUNTED, [node])
-        return list(self._evaluate(node, environment or _DEFAULT))
+        try:
+            if self.is_plain:
+                return self.step(_UNCOUNTED, [node])
+            state = State(node, environment or _DEFAULT)
+            return list(self.step(state, state.focus))
+        except RecursionError:
+            raise FhirPathTooCostly("The expression or its input is nested too deep") from None
+        except (TypeError, ValueError, ArithmeticError) as error:
+            # The input may be of any JSON: a number where the definition has a string has no operations.
+            raise FhirPathError(f"FHIRPath has no answer for this input: {error}") from None
 
     def is_true(
         self, context: Resource | Node, environment: Environment | None = None, *, when_empty: bool = True
@@ -77,13 +85,6 @@ class Expression:
         answer = truth(self.evaluate(context, environment), self.text)
         return when_empty if answer is None else answer
 
-    def _evaluate(self, context: Node, environment: Environment) -> list[Node]:
-        state = State(context, environment)
-        try:
-            return self.step(state, state.focus)
-        except RecursionError:
-            raise FhirPathTooCostly("The expression or its input is nested too deep") from None
-
 
 @lru_cache(maxsize=8192)
 def compile_expression(expression: str, context_type: str) -> Expression:
@@ -91,5 +92,10 @@ def compile_expression(expression: str, context_type: str) -> Expression:
 
     Branches of a union that begin with another resource type than `context_type` are left out.
     """
+    return compile_uncached(expression, context_type)
+
+
+def compile_uncached(expression: str, context_type: str) -> Expression:
+    """As `compile_expression`, for an expression of a client: it shall not stay in memory."""
     parsed = parse(ERRATA.get(expression, expression))
     return Expression(expression, context_type, compile_tree(parsed, context_type), is_plain(parsed))

@@ -12,7 +12,7 @@ from fhir_server.fhirpath.evaluate import (
     FhirPathError,
     FhirPathTooCostly,
     Node,
-    compile_expression,
+    compile_uncached,
 )
 from fhir_server.fhirpath.navigate import resource_type_of
 
@@ -50,7 +50,7 @@ def locate(resource: Resource, expression: str, environment: Environment | None 
         raise FhirPathTooCostly("The resource is nested too deep") from None
     tracer.places[id(traced)] = Place((), ROOT_KEY, 0, type_name, "")
     found: list[Place] = []
-    for node in compile_expression(expression, type_name).evaluate(traced, environment):
+    for node in compile_uncached(expression, type_name).evaluate(traced, environment):
         place = tracer.place_of(node)
         if place is None:
             raise FhirPathError(f"{expression} does not select elements of the resource")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Child(NamedTuple):
     """JSON key → its own Child, for a choice (value[x])."""
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def child_named(type_name: str, name: str) -> Child | None:
     """Returns the child `name` of a type, None when the type has none."""
     if type_name == TYPE_INFO and name in ("namespace", "name"):

@@ -19,6 +19,8 @@ class FhirPathError(Invalid):
 class FhirPathTooCostly(FhirPathError, TooCostly):
     """An evaluation that spent its limits."""
 
+    status, code = TooCostly.status, TooCostly.code
+
 
 class Node(NamedTuple):
     """One item of a collection."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from fhir_server.fhirpath import tree
 from fhir_server.fhirpath.node import FhirPathError
+from fhir_server.fhirpath.quantity import UCUM
 from fhir_server.fhirpath.tokens import Token, syntax_error, tokenize
 
 MAX_LENGTH = 20_000
@@ -32,10 +32,8 @@ _TIGHTEST = len(_LEVELS) + 1
 _KEYWORDS = frozenset(("and", "or", "xor", "implies", "div", "mod", "true", "false"))
 _LITERALS = {"time": "Time", "datetime": "DateTime", "date": "Date", "string": "String"}
 _DURATIONS = frozenset(("year", "month", "week", "day", "hour", "minute", "second", "millisecond"))
-UCUM = "http://unitsofmeasure.org"
 
 
-@lru_cache(maxsize=4096)
 def parse(expression: str) -> tree.Tree:
     """Parses an expression; FhirPathError says where it is none."""
     if len(expression) > MAX_LENGTH:

@@ -30,10 +30,17 @@ def apply_fhirpath_patch(resource: Resource, parameters: Resource) -> Resource:
 
     Invalid: the patch is malformed. Unprocessable: it does not fit the resource.
     """
-    patched = copy.deepcopy(resource)
     operations = read_operations(parameters)
     if len(operations) > MAX_OPERATIONS:
         raise Invalid(f"A patch of {len(operations)} operations, {MAX_OPERATIONS} are allowed", "Parameters")
+    try:
+        return _apply(operations, resource)
+    except RecursionError:
+        raise Invalid("The resource or the patch is nested too deep", "Parameters") from None
+
+
+def _apply(operations: list[Operation], resource: Resource) -> Resource:
+    patched = copy.deepcopy(resource)
     for operation in operations:
         try:
             _OPERATIONS[operation.type](patched, operation)

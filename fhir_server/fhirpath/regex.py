@@ -36,12 +36,12 @@ def compile_pattern(pattern: str, longest: int) -> Program:
     return _compiled(pattern)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _compiled(pattern: str) -> Program:
     return compile_program(pattern)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _backtracking(pattern: str) -> re.Pattern[str] | None:
     try:
         return re.compile(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", pattern), re.DOTALL)

@@ -56,8 +56,13 @@ def write_decimal(value: Decimal) -> str:
     return format(value, "f") if abs(value.adjusted()) < _LARGEST_EXPONENT else str(value)
 
 
+def _content(node: Node) -> object:
+    """Returns what may be converted: the text of a string, but not of a date, is read."""
+    return node.value if not isinstance(node.value, str) or KINDS.get(node.type) == "String" else None
+
+
 def _to_boolean(node: Node) -> Node | None:
-    value = node.value
+    value = _content(node)
     if isinstance(value, (str, Decimal)):
         value = _WORDS.get(str(value).lower())
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -66,7 +71,7 @@ def _to_boolean(node: Node) -> Node | None:
 
 
 def _to_integer(node: Node) -> Node | None:
-    value = node.value
+    value = _content(node)
     if isinstance(value, str):
         value = int(value) if _INTEGER.fullmatch(value) else None
     if isinstance(value, int) and -(2**31) <= value < 2**31:
@@ -75,7 +80,7 @@ def _to_integer(node: Node) -> Node | None:
 
 
 def _to_decimal(node: Node) -> Node | None:
-    value = node.value
+    value = _content(node)
     if isinstance(value, str):
         value = Decimal(value) if _DECIMAL.fullmatch(value) else None
     if isinstance(value, (int, Decimal)):
@@ -121,8 +126,9 @@ def _widest(kind: str) -> str:
 def _to_quantity(node: Node) -> Node | None:
     if isinstance(node.value, bool):
         return Node({"value": Decimal(node.value), "unit": "1"}, "System.Quantity", None)
-    if isinstance(node.value, str):
-        return _parse_quantity(node.value)
+    content = _content(node)
+    if isinstance(content, str):
+        return _parse_quantity(content)
     amount = amount_of(node)
     if amount is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fhir_server.fhirpath.node import Collection, State, Step
 
@@ -25,4 +25,3 @@ def plain(function: Callable[[State, Collection], Collection]) -> Function:
 
 
 Table = dict[str, Function]
-Value = Any

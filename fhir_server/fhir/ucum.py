@@ -19,6 +19,7 @@ UCUM_SYSTEM = "http://unitsofmeasure.org"
 _MAX_LENGTH = 96
 _MAX_EXPONENT = 24
 _MAX_POWER_OF_TEN = 48
+_MAX_BITS = 2048
 
 Dimensions = dict[str, int]
 """Canonical unit → exponent."""
@@ -219,6 +220,9 @@ def _multiply(left: Unit, right: Unit, sign: int) -> Unit:
 
 
 def _raise(unit: Unit, exponent: int) -> Unit:
-    if abs(exponent) > _MAX_EXPONENT:
+    # Powers of powers would grow without end.
+    bits = max(unit[0].numerator.bit_length(), unit[0].denominator.bit_length())
+    highest = max(map(abs, unit[1].values()), default=1)
+    if abs(exponent) * bits > _MAX_BITS or abs(exponent) * highest > _MAX_EXPONENT:
         raise _Unknown("exponent")
     return unit[0] ** exponent, {n: e * exponent for n, e in unit[1].items()}

@@ -15,7 +15,7 @@ from fhir_server.search.parameters import PARAMETER_TYPES, composite
 from fhir_server.search.parameters.date import DateValue
 from fhir_server.search.parameters.parameter_type import Match
 from fhir_server.search.parameters.token import TokenValue
-from fhir_server.search.query import Clause, Compartment, Query
+from fhir_server.search.query import Among, Clause, Compartment, Condition, Group, Query
 from fhir_server.search.sort import Cursor, Sort, Stage, plan_sort
 
 
@@ -52,9 +52,9 @@ def compartment_filter(patient: str) -> Filter:
     return {"$or": [{"p": {"$eq": patient}}, {"t": {"$eq": f"p={patient}"}}]}
 
 
-def _bounds_tokens(clause: Clause | Compartment, resource_type: str) -> bool:
+def _bounds_tokens(clause: Condition, resource_type: str) -> bool:
     """True where what matches has an entry in `t` anyway."""
-    if isinstance(clause, Compartment) or clause.modifier in ("not", "missing"):
+    if not isinstance(clause, Clause) or clause.modifier in ("not", "missing"):
         return False
     return clause.code not in _FIELDS and _is_tokens(clause, resource_type)
 
@@ -66,9 +66,22 @@ def _is_tokens(clause: Clause, resource_type: str) -> bool:
     return all(PARAMETER_TYPES[t].field == "t" for t, _ in components)
 
 
-def _compile(clause: Clause | Compartment, resource_type: str) -> Filter:
+def _compile(clause: Condition, resource_type: str) -> Filter:
     if isinstance(clause, Compartment):
         return compartment_filter(clause.patient)
+    if isinstance(clause, Among):
+        return clause.filter
+    if isinstance(clause, Group):
+        return {_OPERATORS[clause.operator]: [_compile(c, resource_type) for c in clause.clauses]}
+    if not isinstance(clause, Clause):
+        raise AssertionError(f"{clause.name} has not been answered")
+    return _compile_clause(clause, resource_type)
+
+
+_OPERATORS = {"and": "$and", "or": "$or", "not": "$nor"}
+
+
+def _compile_clause(clause: Clause, resource_type: str) -> Filter:
     field = _FIELDS.get(clause.code)
     if field is not None:
         filter_ = field(clause.values)
@@ -80,7 +93,11 @@ def _compile(clause: Clause | Compartment, resource_type: str) -> Filter:
     tokens = list(dict.fromkeys(m for m in matches if isinstance(m, str)))
     filters = [m for m in matches if not isinstance(m, str)]
     if clause.modifier == "not":
-        return {"$nor": [{"t": {"$in": tokens}}, *filters]} if filters else {"t": {"$nin": tokens}}
+        return (
+            {"$nor": filters + [{"t": {"$in": tokens}}] * bool(tokens)}
+            if filters
+            else {"t": {"$nin": tokens}}
+        )
     if tokens:
         filters.insert(0, {"t": {"$eq": tokens[0]} if len(tokens) == 1 else {"$in": tokens}})
     return _any(filters)

@@ -56,7 +56,7 @@ class _Entries:
                         self.tokens[use[0] + PRESENT] = None
         for code, components in extraction.composites:
             for node in nodes:
-                found, ordered = composite.extract(node, components, self.base_url)
+                found, ordered = composite.extract(node, components, resource, self.base_url)
                 self.tokens.update(dict.fromkeys(code + token for token in found))
                 self._add_ranges(code, ordered)
 

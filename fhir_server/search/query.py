@@ -32,6 +32,60 @@ class Compartment:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """A reference to something that matches: subject:Patient.name=eve."""
+
+    stored: tuple[str, ...]
+    targets: tuple[Query, ...]
+    """What is asked of the target, for each type it may have."""
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """Something that matches and refers to it: _has:Observation:patient:code=718-7."""
+
+    source: Query
+    stored: tuple[str, ...]
+    """Entries of the source that refer."""
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An entry of a List: _list=42."""
+
+    lists: tuple[str, ...]
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions joined by "and", "or", or of which none holds ("not"): a _filter."""
+
+    operator: str
+    clauses: tuple[Condition, ...]
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A chain, reverse chain or list that was answered: what it found."""
+
+    filter: dict[str, Any]
+    name: str
+    texts: tuple[str, ...]
+
+
+Condition = Clause | Compartment | Chain | Has | Members | Group | Among
+"""What a query asks of a resource."""
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     """One of the parameters to sort by."""
 
@@ -46,7 +100,7 @@ class Query:
     """A search of one resource type, checked and ready to be compiled."""
 
     resource_type: str
-    clauses: tuple[Clause | Compartment, ...] = ()
+    clauses: tuple[Condition, ...] = ()
     sort: tuple[SortKey, ...] = ()
     """Empty: newest first by the type's primary date."""
     count: int | None = None
@@ -65,7 +119,7 @@ class Query:
         """The search as a relative URL."""
         return f"{self.resource_type}?{urlencode(self.applied, errors='replace')}"
 
-    def narrow(self, *clauses: Clause | Compartment) -> Query:
+    def narrow(self, *clauses: Condition) -> Query:
         """Returns the query with further clauses, which the self link does not tell."""
         return replace(self, clauses=(*self.clauses, *clauses))
 

@@ -11,7 +11,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from fhir_server.errors import Unprocessable
-from fhir_server.fhirpath.evaluate import Expression
+from fhir_server.fhir import Resource
+from fhir_server.fhirpath.evaluate import Environment, Expression
 from fhir_server.fhirpath.node import Node
 from fhir_server.search.entries import Filter, prefix_range
 from fhir_server.search.escapes import split
@@ -42,14 +43,17 @@ class CompositeValue(NamedTuple):
 
 
 def extract(
-    node: Node, components: tuple[Component, ...], base_url: str
+    node: Node, components: tuple[Component, ...], resource: Resource, base_url: str
 ) -> tuple[list[str], list[RangeEntry]]:
-    """Returns the entries for t and for r of one element."""
+    """Returns the entries for t and for r of one element of a resource."""
     found: list[list[Any]] = []
     count = 1
     for type_, expression in components:
         kind = PARAMETER_TYPES[type_]
-        entries = [e for n in expression.evaluate(node) for e in kind.extract(n, base_url)]
+        # MolecularSequence's coordinates look at %resource.
+        environment = None if expression.is_plain else Environment(resource=resource)
+        nodes = expression.evaluate(node, environment)
+        entries = [e for n in nodes for e in kind.extract(n, base_url)]
         if kind.field == "t":
             # Exact strings and identifiers of references are no part of a composite.
             entries = [e[1:] for e in entries if e[0] == "="]

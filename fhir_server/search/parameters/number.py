@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.primitives import Precise, parse_number
 from fhir_server.fhirpath.node import Node
@@ -48,12 +48,25 @@ def as_double(number: Decimal | Fraction | int) -> float:
 
 
 def extract(node: Node, base_url: str) -> list[RangeEntry]:
-    """Returns the point of a number."""
+    """Returns the point of a number, the two ends of a Range."""
     value = node[0]
+    if isinstance(value, dict):
+        low, high = _end(value.get("low")), _end(value.get("high"))
+        if low is None and high is None:
+            return []
+        return [("", -LARGEST if low is None else low, LARGEST if high is None else high)]
+    point = _point(value)
+    return [] if point is None else [("", point, point)]
+
+
+def _end(quantity: Any) -> float | None:
+    return _point(quantity.get("value")) if isinstance(quantity, dict) else None
+
+
+def _point(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return []
-    double = as_double(value)
-    return [("", double, double)]
+        return None
+    return as_double(value)
 
 
 def parse(text: str, asked: Asked) -> NumberValue:

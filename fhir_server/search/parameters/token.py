@@ -51,8 +51,6 @@ _STRUCTURES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "CodeableConcept": _from_concept,
     "Identifier": _from_identifier,
     "ContactPoint": _from_contact_point,
-    "Quantity": _from_coding,
-    "Money": lambda value: _entry(value.get("currency"), "urn:iso:std:iso:4217"),
 }
 
 

@@ -87,7 +87,9 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize(("expression", "expected"), ROWS, ids=[row[0] for row in ROWS])
-def test_expression_yields(expression: str, expected: list[Any], patient: dict[str, Any]) -> None:
+def test_expression_yields_what_its_row_says(
+    expression: str, expected: list[Any], patient: dict[str, Any]
+) -> None:
     environment = Environment(variables=VARIABLES, now=NOW)
     found = [node.value for node in compile_expression(expression, "Patient").evaluate(patient, environment)]
     assert found == expected

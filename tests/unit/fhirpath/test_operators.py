@@ -147,7 +147,9 @@ ROWS: list[tuple[str, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), ROWS, ids=[row[0] for row in ROWS])
-def test_expression_yields(expression: str, expected: list[Any], patient: dict[str, Any]) -> None:
+def test_expression_yields_what_its_row_says(
+    expression: str, expected: list[Any], patient: dict[str, Any]
+) -> None:
     found = compile_expression(expression, "Patient").evaluate(patient, Environment())
     assert [node.value for node in found] == expected
     assert [type(node.value) is bool for node in found] == [type(value) is bool for value in expected]

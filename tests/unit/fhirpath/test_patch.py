@@ -220,7 +220,9 @@ ROWS[12] = (ROWS[12][0], ROWS[12][1], with_(birthDate=None, _birthDate=None))
 
 
 @pytest.mark.parametrize(("title", "change", "expected"), ROWS, ids=[row[0] for row in ROWS])
-def test_operation(title: str, change: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_operation_changes_what_its_row_says(
+    title: str, change: dict[str, Any], expected: dict[str, Any]
+) -> None:
     before = copy.deepcopy(PATIENT)
     assert patch(PATIENT, change) == expected
     assert before == PATIENT

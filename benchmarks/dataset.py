@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,19 +10,21 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import bson
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from benchmarks.records import LOINC, WEIGHT, Record, observation, records
 from fhir_server.app import Server
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.json import encode_json
-from fhir_server.policy.decide import Reach
-from fhir_server.search.compile import compile_query
-from fhir_server.search.parse import parse_query
-from fhir_server.settings import load_settings
+from fhir_server.interactions.messages import FhirRequest
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.scopes import parse_scopes
+from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.transactions import Transactions
 
@@ -70,7 +73,7 @@ def build_dataset(mongodb_uri: str, folder: Path) -> Dataset:
     callers = tuple(Caller(_token(server, one.patient), one) for one in loaded[:CALLERS])
     bodies = tuple(_bodies(callers))
     file = folder / "floor.bson"
-    plans = {search_text(one.record.patient): _plan(server, one.record.patient) for one in callers}
+    plans = _plans(server.settings, callers)
     written = {
         body["identifier"][0]["value"]: _document(build, body, {"p": caller.record.patient})[1]
         for caller, body in bodies
@@ -121,16 +124,41 @@ def _bodies(callers: tuple[Caller, ...]) -> Iterator[tuple[Caller, Resource]]:
         yield caller, observation(caller.record.patient, chance, 1 + number % 4)
 
 
-def _plan(server: Server, patient: str) -> dict[str, Any]:
-    """What the server asks MongoDB for that search, for the floor to ask the same."""
-    parameters = [("patient", patient), ("code", f"{LOINC}|{WEIGHT}"), ("_sort", "-date")]
-    declared = server.declared.types["Observation"].search_parameters
-    query, _ = parse_query(
-        "Observation", parameters, declared, lenient=False, base_url=server.settings.base_url
-    )
-    stages = compile_query(query).pipeline(Reach(patient).filter, 21)
-    match, sort, limit = (stage for stage in stages)
-    return {"filter": match["$match"], "sort": sort["$sort"], "limit": limit["$limit"]}
+class _Searches(CommandListener):
+    """Remembers what the last search asked MongoDB."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Any] = {}
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "aggregate":
+            self.stages = {
+                name: value for stage in event.command["pipeline"] for name, value in stage.items()
+            }
+
+    def succeeded(self, event: Any) -> None:
+        """Only what was asked counts."""
+
+    def failed(self, event: Any) -> None:
+        """Only what was asked counts."""
+
+
+def _plans(settings: Settings, callers: tuple[Caller, ...]) -> dict[str, dict[str, Any]]:
+    """What the server asks MongoDB for the searches of `search_text`, for the floor to ask the same."""
+    server, searches = Server(settings), _Searches()
+    server.mongo._client = MongoClient(settings.mongodb_uri, event_listeners=[searches])
+    server.mongo._pid = os.getpid()
+    plans = {}
+    for caller in callers:
+        text = search_text(caller.record.patient)
+        scopes = parse_scopes("patient/*.rs", server.definitions.resource_types)
+        context = AccessContext("benchmark", "benchmark", scopes, patient=caller.record.patient)
+        answer = server.interact(context, FhirRequest("GET", ("Observation",), tuple(parse_qsl(text))))
+        assert answer.status == 200
+        stages = searches.stages
+        plans[text] = {"filter": stages["$match"], "sort": stages["$sort"], "limit": stages["$limit"]}
+    server.mongo.close()
+    return plans
 
 
 def body_bytes(resource: Resource) -> bytes:

@@ -29,6 +29,7 @@ _ACTIONS = {
     "history-type": ("E", "Query"),
     "history-system": ("E", "Query"),
     "search-type": ("E", "Query"),
+    "search-system": ("E", "Query"),
     "create": ("C", "Create"),
     "update": ("U", "Update"),
     "patch": ("U", "Update"),

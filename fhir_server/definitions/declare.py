@@ -30,6 +30,7 @@ _INTERACTIONS = (
 )
 # The audit trail takes new events (IHE ITI-20) and never changes or loses one.
 _APPEND_ONLY = {"AuditEvent": ("read", "vread", "history-instance", "history-type", "create", "search-type")}
+_SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
 _EVERYWHERE = ("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
 _LATER = frozenset({"_content", "_filter", "_text", "near"})
 
@@ -60,7 +61,7 @@ def build_declaration(definitions: Definitions, version: str, date: str) -> Json
                 "mode": "server",
                 "security": _SECURITY,
                 "resource": [_resource(definitions, name) for name in definitions.resource_types],
-                "interaction": [{"code": c} for c in ("transaction", "batch", "history-system")],
+                "interaction": [{"code": code} for code in _SYSTEM_INTERACTIONS],
                 "searchParam": [_search_parameter(first[code]) for code in _EVERYWHERE],
             }
         ],

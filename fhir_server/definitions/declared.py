@@ -40,6 +40,11 @@ class Declared:
     everywhere: frozenset[str] = field(default_factory=frozenset)
     """Search parameters of all types."""
 
+    def search_parameters(self, resource_type: str) -> frozenset[str]:
+        """Returns the search parameters that are switched on for a type."""
+        declared = self.types.get(resource_type)
+        return declared.search_parameters if declared is not None else frozenset()
+
 
 def read_declared(path: Path, base_url: str) -> Declared:
     """Reads `capability_statement.json` and adds what only the instance knows: its URL."""

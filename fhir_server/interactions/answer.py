@@ -9,9 +9,12 @@ from fhir_server.interactions import dispatch, transaction
 from fhir_server.interactions.dispatch import Interaction, find_interaction, perform
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse
 
-BASE: Mapping[str, Interaction] = {"POST": Interaction("transaction", transaction.process)}
+PROCESS = Interaction("transaction", transaction.process)
 
-ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {(): BASE, **dispatch.ROUTES}
+ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {
+    **dispatch.ROUTES,
+    (): {**dispatch.ROUTES[()], "POST": PROCESS},
+}
 """Every path and method of the FHIR API; the URL rules are made from it."""
 
 
@@ -34,15 +37,14 @@ def answer(exchange: Exchange) -> FhirResponse:
 
 def _answer(exchange: Exchange) -> FhirResponse:
     request = exchange.request
-    if not request.segments and request.method in BASE:
+    if not request.segments and request.method == "POST":
         return _process(exchange)
     return perform(exchange, find_interaction(exchange))
 
 
 def _process(exchange: Exchange) -> FhirResponse:
-    interaction = BASE[exchange.request.method]
     try:
-        return interaction.perform(exchange)
+        return PROCESS.perform(exchange)
     except FhirError as error:
-        exchange.store.note_failure(interaction.code, "", error)
+        exchange.store.note_failure(PROCESS.code, "", error)
         raise

@@ -16,6 +16,7 @@ from fhir_server.search.parse import parse_query
 from fhir_server.search.query import Query, normalised_criteria
 from fhir_server.storage.stored import Stored
 
+_MOST_PARAMETERS = 1000
 _ETAG = re.compile(r'(?:W/)?"([^"]{1,64})"')
 _RESULT_PARAMETERS = frozenset(
     {
@@ -51,17 +52,32 @@ def etags(header: str) -> list[str]:
 
 def parse_criteria(exchange: Exchange, resource_type: str, text: str) -> Query:
     """Parses the criteria of a conditional interaction, strictly: a typo must not widen what is changed."""
-    parameters = parse_qsl(text.removeprefix("?"), keep_blank_values=True, max_num_fields=100)
-    return criteria_query(exchange, resource_type, parameters)
+    # Some clients write the type before the criteria, as in a conditional reference.
+    criteria = text.removeprefix(resource_type).removeprefix("?")
+    return criteria_query(exchange, resource_type, decode_parameters(criteria, "http.query"))
+
+
+def decode_parameters(text: str, expression: str) -> list[tuple[str, str]]:
+    """Returns the parameters of a query inside a header or a Bundle entry."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict")
+    except ValueError as error:  # not UTF-8, or too many
+        most = f"at most {_MOST_PARAMETERS} parameters in UTF-8 are read"
+        raise Invalid(f"the query cannot be read; {most}", expression) from error
 
 
 def criteria_query(exchange: Exchange, resource_type: str, parameters: Sequence[tuple[str, str]]) -> Query:
     """Builds the query of criteria given as parameters."""
-    declared = exchange.declared.types[resource_type].search_parameters
     criteria = [(k, v) for k, v in parameters if k not in _RESULT_PARAMETERS]
     if not criteria:
         raise Invalid("a conditional interaction needs search criteria", "http.query")
-    query, _ = parse_query(resource_type, criteria, declared, lenient=False, base_url=exchange.base_url)
+    query, _ = parse_query(
+        resource_type,
+        criteria,
+        exchange.declared.search_parameters,
+        lenient=False,
+        base_url=exchange.base_url,
+    )
     return query
 
 

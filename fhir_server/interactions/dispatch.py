@@ -18,6 +18,7 @@ from fhir_server.interactions import (
     patch,
     read,
     search,
+    search_system,
     update,
     vread,
 )
@@ -37,9 +38,10 @@ class Interaction:
     """Answers without a token."""
 
 
-TYPE, ID, VERSION = "<type>", "<id>", "<vid>"
+TYPE, ID, VERSION, MEMBER = "<type>", "<id>", "<vid>", "<member>"
 
 ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {
+    (): {"GET": Interaction("search-system", search_system.search_system)},
     ("metadata",): {"GET": Interaction("capabilities", capabilities.capabilities, open=True)},
     ("_history",): {"GET": Interaction("history-system", history.history_system)},
     (TYPE,): {
@@ -49,6 +51,9 @@ ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {
         "PATCH": Interaction("patch", patch.patch_conditional),
         "DELETE": Interaction("delete", delete.delete_conditional),
     },
+    ("_search",): {"POST": Interaction("search-system", search_system.search_system)},
+    (TYPE, ID, MEMBER): {"GET": Interaction("search-type", search.search_compartment)},
+    (TYPE, ID, "*"): {"GET": Interaction("search-system", search_system.search_compartment_all)},
     (TYPE, "_search"): {"POST": Interaction("search-type", search.search_type)},
     (TYPE, "_history"): {"GET": Interaction("history-type", history.history_type)},
     (TYPE, ID): {
@@ -69,8 +74,9 @@ def find_interaction(exchange: Exchange) -> Interaction:
     methods = ROUTES.get(shape)
     if methods is None:
         raise NotFound("the URL is none of the FHIR API")
-    if TYPE in shape and request.resource_type not in exchange.declared.types:
-        raise NotFound(f"{request.resource_type[:64]} is no resource type of this server")
+    for position, part in enumerate(shape):
+        if part in (TYPE, MEMBER) and request.segments[position] not in exchange.declared.types:
+            raise NotFound(f"{request.segments[position][:64]} is no resource type of this server")
     interaction = methods.get("GET" if request.method == "HEAD" else request.method)
     if interaction is None or not _is_declared(exchange, shape, interaction.code):
         raise _not_allowed(exchange, shape, methods)
@@ -92,18 +98,18 @@ def _shape(segments: tuple[str, ...]) -> tuple[str, ...]:
     """Patient/1/_history → <type>/<id>/_history."""
     if not segments or segments in ROUTES:
         return segments
-    shape = [TYPE, *segments[1:]]
-    if len(shape) > 1 and not shape[1].startswith(("_", "$")):
-        shape[1] = ID
-    if len(shape) == 4:
-        shape[3] = VERSION
-    return tuple(shape)
+    rest = [
+        part if part == "*" or part.startswith(("_", "$")) else variable
+        for part, variable in zip(segments[1:], (ID, MEMBER, VERSION), strict=False)
+    ]
+    return (TYPE, *rest, *segments[4:])
 
 
 def _is_declared(exchange: Exchange, shape: tuple[str, ...], code: str) -> bool:
-    if TYPE in shape:
-        return code in exchange.declared.types[exchange.request.resource_type].interactions
-    return code == "capabilities" or code in exchange.declared.system_interactions
+    if TYPE not in shape or code == "search-system":
+        return code == "capabilities" or code in exchange.declared.system_interactions
+    position = shape.index(MEMBER) if MEMBER in shape else 0
+    return code in exchange.declared.types[exchange.request.segments[position]].interactions
 
 
 def _not_allowed(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from fhir_server.errors import Invalid, Issue
 from fhir_server.fhir import Resource
+from fhir_server.interactions.conditional import decode_parameters
 from fhir_server.interactions.messages import Exchange, FhirRequest
 
 _HEADERS = {
@@ -48,8 +49,9 @@ def read_entries(exchange: Exchange, rows: Sequence[Resource]) -> list[Entry]:
 
 def _read_entry(exchange: Exchange, row: Resource, index: int) -> Entry:
     path = f"Bundle.entry[{index}]"
-    request = row.get("request")
-    if not request:
+    request = row.get("request", {})
+    # An extension may stand in place of a required value: valid, and nothing to act on.
+    if "method" not in request or "url" not in request:
         raise Invalid("an entry of a batch or transaction needs a request", f"{path}.request")
     method = request["method"]
     resource = row.get("resource")
@@ -64,8 +66,8 @@ def _read_entry(exchange: Exchange, row: Resource, index: int) -> Entry:
         headers["prefer"] = prefer
     elif method in _WITH_RESOURCE:
         headers["prefer"] = "return=minimal"
-    parameters = tuple(parse_qsl(query, keep_blank_values=True, max_num_fields=1000))
-    fhir_request = FhirRequest(method, segments, parameters, headers, resource=resource)
+    parameters = decode_parameters(query, f"{path}.request.url")
+    fhir_request = FhirRequest(method, segments, tuple(parameters), headers, resource=resource)
     return Entry(index, row.get("fullUrl", ""), fhir_request, query)
 
 

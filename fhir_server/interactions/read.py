@@ -38,6 +38,6 @@ def _is_unchanged(exchange: Exchange, stored: Stored) -> bool:
         return False
     try:
         moment = parsedate_to_datetime(since)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False  # RFC 9110 §13.1.3: a date that is none is ignored
     return stored.last_updated // 1000 <= moment.timestamp()

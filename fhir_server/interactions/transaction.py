@@ -7,6 +7,7 @@ A transaction is one MongoDB transaction: deletes, then creates, updates and pat
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -55,6 +56,7 @@ def _batch(exchange: Exchange, bundle: Resource) -> FhirResponse:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise Invalid("entry is a list", "Bundle.entry")
+    refuse_errors(validate_resource({k: v for k, v in bundle.items() if k != "entry"}))
     answers = [_batch_entry(exchange, row, index) for index, row in enumerate(entries)]
     return FhirResponse(200, build_bundle("batch-response", answers, (), None, format_instant(now_ms())))
 
@@ -73,7 +75,8 @@ def _perform_entry(exchange: Exchange, entry: Entry) -> FhirResponse:
     interaction = find_interaction(single)
     if interaction.open:
         raise NotSupported("this interaction has no place in a Bundle", "Bundle.entry[0].request.url")
-    return perform(single, interaction)
+    answer = perform(single, interaction)
+    return replace(answer, body=None) if entry.request.method == "HEAD" else answer
 
 
 def _failed_entry(error: FhirError, index: int) -> Resource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_server.errors import Invalid, NotSupported
+from fhir_server.errors import Conflict, Invalid, NotSupported
 from fhir_server.fhir import Resource
 from fhir_server.fhir.logical_id import new_id
 from fhir_server.interactions.conditional import (
@@ -63,4 +63,9 @@ def update_match(
         return store.update(resource, match.id, expected=expected)
     if said is None:
         return store.create(resource, free_id), True
+    if store.is_known(query.resource_type, said):
+        # R4 is silent, R5 says 409: what does not match the criteria must not be overwritten.
+        raise Conflict(
+            f"{query.resource_type}/{said} does not match the criteria", f"{query.resource_type}.id"
+        )
     return store.update(resource, said, expected=expected, create=exchange.limits.update_create)

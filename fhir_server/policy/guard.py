@@ -18,7 +18,7 @@ from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
-from fhir_server.search.compile import Plan, compile_query
+from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import HistoryWindow
 from fhir_server.storage.mongo import Document
@@ -28,9 +28,6 @@ from fhir_server.storage.transactions import Transactions, WriteSession, next_in
 
 T = TypeVar("T")
 
-COUNT_BOUND = 10_000
-"""Without _total=accurate a search counts no further."""
-
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -39,15 +36,6 @@ class Database:
     resources: Resources
     transactions: Transactions
     recorder: AuditRecorder
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of matches."""
-
-    matches: tuple[Stored, ...]
-    cursor: Any
-    """Where the next page starts; None when there is none."""
 
 
 class GuardedStore:
@@ -101,7 +89,8 @@ class GuardedStore:
         found: Stored | None = current
         if current.version != version:
             found = self._database.resources.vread(resource_type, resource_id, version, self._session)
-        if found is None:
+        # A resource that was moved from one record to another left versions that belong to the first.
+        if found is None or not constrain(self.context, resource_type, "r").covers(found.patient):
             raise NotFound(f"{current.reference} has no version {version}")
         self._note("vread", [found])
         if found.deleted:
@@ -147,30 +136,32 @@ class GuardedStore:
         return permitted
 
     def search(self, query: Query, limit: int, cursor: Any = None) -> Page:
-        """Returns one page of matches and where the next one starts."""
-        reach = constrain(self.context, query.resource_type, "s")
-        plan = compile_query(query)
-        documents = self._find(plan, reach.filter, limit + 1, cursor) if limit else []
-        matches = tuple(read_document(query.resource_type, d) for d in documents[:limit])
-        following = plan.cursor(documents[:limit], cursor) if len(documents) > limit else None
-        self._note_search(query, matches)
-        return Page(matches, following)
+        """Returns one page of matches, what it includes, and where the next page starts."""
+        page = self._searches.page(query, limit, cursor)
+        self._note_search(query, (*page.matches, *page.included))
+        return page
+
+    def search_types(self, queries: Sequence[Query], limit: int, cursor: Any = None) -> Page:
+        """Returns one page of the matches of several types."""
+        page = self._searches.merged_page(queries, limit, cursor)
+        found = (*page.matches, *page.included)
+        for query in queries:
+            self._note_search(query, [one for one in found if one.resource_type == query.resource_type])
+        return page
 
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
-        reach = constrain(self.context, query.resource_type, "s")
-        limit = 0 if accurate else COUNT_BOUND + 1
-        counted = self._database.resources.count(compile_query(query), reach.filter, limit, self._session)
-        return None if limit and counted == limit else counted
+        return self._searches.count(query, accurate=accurate)
 
-    def _find(self, plan: Plan, constraint: Document, limit: int, cursor: Any = None) -> list[Document]:
-        return self._database.resources.find(plan, constraint, limit, cursor, self._session)
+    @property
+    def _searches(self) -> GuardedSearch:
+        return GuardedSearch(self.context, self._database.resources, self._session)
 
-    def _note_search(self, query: Query, matches: Sequence[Stored]) -> None:
+    def _note_search(self, query: Query, found: Sequence[Stored]) -> None:
         text = query.text
-        for patient in dict.fromkeys(m.patient for m in matches):
+        for patient in dict.fromkeys(one.patient for one in found):
             self.note(Access("search-type", query.resource_type, patient, query=text))
-        if not matches:
+        if not found:
             self.note(Access("search-type", query.resource_type, self.context.patient, query=text))
 
     # --- writes ---------------------------------------------------------------------------------
@@ -218,6 +209,12 @@ class GuardedStore:
         if current is None:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         return read_document(resource_type, current)
+
+    def is_known(self, resource_type: str, resource_id: str) -> bool:
+        """Tells whether there is such a resource that the caller may update. Only inside `transact`."""
+        reach = constrain(self.context, resource_type, "u")
+        current = self._in_transaction().current(resource_type, resource_id, reach.filter)
+        return current is not None and not current.get("d")
 
     def lock(self, key: str) -> None:
         """Makes transactions that name the same key follow each other."""
@@ -269,9 +266,11 @@ class GuardedStore:
         if constrain(self.context, resource_type, "u").patient:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
-            raise MethodNotAllowed(
+            error = MethodNotAllowed(
                 f"{resource_type}/{resource_id} is not known and the server gives ids itself"
             )
+            error.headers["Allow"] = "GET, DELETE, HEAD"
+            raise error
         return self._insert(resource, resource_id, "PUT")
 
     def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
@@ -284,6 +283,8 @@ class GuardedStore:
                 raise VersionConflict(
                     f"{resource_type}/{resource_id} is not known, so no version of it matches"
                 )
+            tried = (f"{resource_type}/{resource_id}",)
+            self.note(Access("delete", resource_type, self.context.patient, tried))
             return None
         if expected is not None and expected != current["v"]:
             raise VersionConflict(

@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 import time
+import traceback
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -28,8 +29,15 @@ class JsonFormatter(logging.Formatter):
         }
         row |= getattr(record, "fields", {})
         if record.exc_info:
-            row["exception"] = self.formatException(record.exc_info)
+            row["exception"] = _without_values(record.exc_info)
         return json.dumps(row, ensure_ascii=False)
+
+
+def _without_values(exc_info: Any) -> list[str]:
+    """Class and places of an exception; its text may quote a patient."""
+    kind, _, trace = exc_info
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+    return [getattr(kind, "__name__", str(kind)), *places]
 
 
 def configure_logging(level: str, format_: str) -> None:

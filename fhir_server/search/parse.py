@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter, load_definitions
 from fhir_server.errors import Invalid, Issue, NotSupported, TooCostly
+from fhir_server.fhir.primitives import is_id
 from fhir_server.search.element_types import UNKNOWN, token_elements
 from fhir_server.search.escapes import split
 from fhir_server.search.extraction import FIELDS, type_table
+from fhir_server.search.include import MAX_INCLUDES, read_include
 from fhir_server.search.parameters import PARAMETER_TYPES, composite
 from fhir_server.search.parameters.parameter_type import TYPE, Asked
-from fhir_server.search.query import Clause, Query
+from fhir_server.search.query import Chain, Clause, Condition, Has, Members, Query
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 
 MAX_PARAMETERS = 100
 MAX_VALUES = 500
 MAX_LENGTH = 16_384
 """Characters of one parameter's values."""
+
+MAX_STEPS = 8
+"""Chains and reverse chains of one parameter, one after the other."""
+
+MAX_TARGETS = 64
+"""Searches into which one untyped chain may fan out."""
+
+Declared = Callable[[str], Collection[str]]
+"""Resource type → search parameters that capability_statement.json switches on."""
 
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _FIELD_MODIFIERS = {"_id": frozenset({"not"}), "_lastUpdated": frozenset[str]()}
@@ -32,8 +43,12 @@ class _Context:
     """What the parameters are read against."""
 
     resource_type: str
-    declared: Collection[str]
+    declared: Declared
     base_url: str
+
+    def of(self, resource_type: str) -> _Context:
+        """The same for a type at the other end of a reference."""
+        return replace(self, resource_type=resource_type)
 
 
 class _NotSupportedHere(Exception):
@@ -47,7 +62,7 @@ class _NotSupportedHere(Exception):
 def parse_query(
     resource_type: str,
     parameters: Sequence[tuple[str, str]],
-    declared: Collection[str],
+    declared: Declared,
     *,
     lenient: bool,
     base_url: str,
@@ -85,21 +100,108 @@ def _apply(query: Query, name: str, text: str, context: _Context) -> Query:
         raise Invalid(f"{name}: the value has characters that no text has", f"http.{name}")
     if len(text) > MAX_LENGTH:
         raise TooCostly(f"{name}: the values have more than {MAX_LENGTH} characters", f"http.{name}")
-    result = RESULT_PARAMETERS.get(name)
-    if result is None:
-        clause = _read_clause(name, text, context)
-        return replace(
-            query, clauses=(*query.clauses, clause), applied=(*query.applied, (name, ",".join(clause.texts)))
-        )
-    field, read = result
+    if name.partition(":")[0] in ("_include", "_revinclude"):
+        return _add_include(query, name, text, context)
+    if name not in RESULT_PARAMETERS:
+        clause = read_condition(name, text, context)
+        return replace(query, clauses=(*query.clauses, clause), applied=(*query.applied, (name, text)))
+    return _add_result_parameter(query, name, text, context)
+
+
+def _add_result_parameter(query: Query, name: str, text: str, context: _Context) -> Query:
+    field, read = RESULT_PARAMETERS[name]
     if any(n == name for n, _ in query.applied):
         raise Invalid(f"{name}: given twice", f"http.{name}")
     try:
-        value, applied = read(text, context.resource_type, context.declared)
+        value, applied = read(text, context.resource_type, context.declared(context.resource_type))
     except NotSupported as error:
         raise _NotSupportedHere(error) from None
     changed: dict[str, Any] = {field: value, "applied": (*query.applied, (name, applied))}
     return replace(query, **changed)
+
+
+def _add_include(query: Query, name: str, text: str, context: _Context) -> Query:
+    if len(query.includes) >= MAX_INCLUDES:
+        raise TooCostly(f"at most {MAX_INCLUDES} includes in one search", f"http.{name}")
+    source = text.partition(":")[0]
+    known = load_definitions().is_resource_type(source)
+    try:
+        include = read_include(name, text, context.declared(source) if known else (), query.resource_type)
+    except NotSupported as error:
+        raise _NotSupportedHere(error) from None
+    return replace(query, includes=(*query.includes, include), applied=(*query.applied, (name, text)))
+
+
+def read_condition(name: str, text: str, context: _Context, steps: int = 0) -> Condition:
+    """Reads one parameter, which may lead through references to other types."""
+    if steps > MAX_STEPS:
+        raise TooCostly(f"at most {MAX_STEPS} references in one chain", "http.query")
+    if name.startswith("_has:"):
+        return _read_has(name, text, context, steps)
+    if "." in name:
+        return _read_chain(name, text, context, steps)
+    if name == "_list":
+        return _read_list(text)
+    return _read_clause(name, text, context)
+
+
+def _read_list(text: str) -> Members:
+    lists = tuple(split(text, ","))
+    if any(id_.startswith("$") for id_ in lists):
+        raise _NotSupportedHere(NotSupported("_list: functional lists are not supported", "http._list"))
+    if not all(is_id(id_) for id_ in lists) or len(lists) > MAX_STEPS:
+        raise Invalid(f"_list: ids of Lists, at most {MAX_STEPS}", "http._list")
+    return Members(lists, "_list", lists)
+
+
+def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
+    """Reads _has:[type]:[reference]:[parameter]."""
+    _, source, code, rest = (*name.split(":", 3), "", "", "")[:4]
+    if not rest or not load_definitions().is_resource_type(source):
+        raise Invalid(f"{name}: _has:Type:reference:parameter", f"http.{name}")
+    inside = context.of(source)
+    parameter, stored = _find_reference(code, name, inside)
+    if parameter.target and context.resource_type not in parameter.target:
+        raise Invalid(f"{name}: {code} of {source} never refers to a {context.resource_type}", f"http.{name}")
+    condition = read_condition(rest, text, inside, steps + 1)
+    return Has(Query(source, (condition,)), stored, name, (text,))
+
+
+def _read_chain(name: str, text: str, context: _Context, steps: int) -> Chain:
+    """Reads [reference].[parameter] or [reference]:[type].[parameter]."""
+    head, _, rest = name.partition(".")
+    code, _, type_ = head.partition(":")
+    parameter, stored = _find_reference(code, name, context)
+    if type_:
+        _check_modifier(parameter, type_, head)
+    types = (type_,) if type_ else parameter.target
+    if not types or types == ("Resource",):
+        raise Invalid(f"{name}: say the type of the target, as in {code}:Patient.{rest}", f"http.{name}")
+    targets: list[Query] = []
+    refusals: list[_NotSupportedHere] = []
+    for target in types:
+        try:
+            condition = read_condition(rest, text, context.of(target), steps + 1)
+            targets.append(Query(target, (condition,)))
+        except _NotSupportedHere as refusal:
+            refusals.append(refusal)
+    if not targets:
+        raise refusals[0]
+    if _fan_out(targets) > MAX_TARGETS:
+        raise TooCostly(f"{name}: say the types of the targets", f"http.{name}")
+    return Chain(stored, tuple(targets), name, (text,))
+
+
+def _fan_out(targets: Sequence[Query]) -> int:
+    inner = [c for q in targets for c in q.clauses if isinstance(c, Chain)]
+    return len(targets) + sum(_fan_out(c.targets) for c in inner)
+
+
+def _find_reference(code: str, name: str, context: _Context) -> tuple[SearchParameter, tuple[str, ...]]:
+    parameter, stored = _find(code, name, context)
+    if parameter.type != "reference":
+        raise Invalid(f"{name}: {code} of {context.resource_type} is no reference", f"http.{name}")
+    return parameter, stored
 
 
 def _read_clause(name: str, text: str, context: _Context) -> Clause:
@@ -127,14 +229,13 @@ def _read_clause(name: str, text: str, context: _Context) -> Clause:
 
 def _find(code: str, name: str, context: _Context) -> tuple[SearchParameter, tuple[str, ...]]:
     """Returns a declared parameter and the names of its entries."""
-    code = code.partition(".")[0]
     parameter = load_definitions().search_parameters(context.resource_type).get(code)
-    if parameter is None or code not in context.declared:
+    if parameter is None or code not in context.declared(context.resource_type):
         reason = "is not known" if parameter is None else "is not supported"
-        error = NotSupported(f"search parameter {code!r} of {context.resource_type} {reason}", f"http.{name}")
+        error = NotSupported(
+            f"search parameter {code[:64]!r} of {context.resource_type} {reason}", f"http.{name}"
+        )
         raise _NotSupportedHere(error)
-    if "." in name.partition(":")[0] or "." in name.partition(":")[2]:
-        raise _NotSupportedHere(NotSupported(f"{name}: chained parameters are not supported", f"http.{name}"))
     stored = (code,) if code in FIELDS else type_table(context.resource_type).stored.get(code, ())
     if not stored:
         raise _NotSupportedHere(NotSupported(f"{name}: {code} cannot be searched", f"http.{name}"))

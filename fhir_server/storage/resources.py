@@ -11,12 +11,15 @@ from typing import Any
 from pymongo.client_session import ClientSession
 
 from fhir_server.search.compile import Plan
+from fhir_server.search.entries import prefix_range
 from fhir_server.storage.history_window import HistoryWindow
 from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
 _FOUND = {"t": 0, "r": 0}
 """Index entries stay in the database."""
+
+_RANGES = {"r": 0}
 
 
 class Resources:
@@ -50,14 +53,16 @@ class Resources:
         limit: int,
         cursor: Any = None,
         session: ClientSession | None = None,
+        *,
+        entries: bool = False,
     ) -> list[Document]:
-        """Returns up to `limit` documents of a plan, in its order, after the cursor."""
+        """Returns up to `limit` documents of a plan after the cursor, in order; `t` with `entries`."""
         pipeline = plan.pipeline(constraint, limit, cursor)
         with translated():
             collection = self._mongo.collection(plan.resource_type)
             return list(
                 collection.aggregate(
-                    [*pipeline, {"$project": _FOUND}],
+                    [*pipeline, {"$project": _RANGES if entries else _FOUND}],
                     session=session,
                     maxTimeMS=self._mongo.timeout_ms,
                     allowDiskUse=False,
@@ -76,6 +81,53 @@ class Resources:
                 maxTimeMS=self._mongo.timeout_ms,
                 **bound,
             )
+
+    def ids(
+        self, plan: Plan, constraint: Document, limit: int, session: ClientSession | None = None
+    ) -> list[str]:
+        """Returns up to `limit` ids of the matches of a plan, in no order."""
+        with translated():
+            found = self._mongo.collection(plan.resource_type).find(
+                {"$and": [plan.filter, constraint]},
+                {"_id": 1},
+                limit=limit,
+                session=session,
+                max_time_ms=self._mongo.timeout_ms,
+            )
+            return [document["_id"] for document in found]
+
+    def referenced(
+        self,
+        plan: Plan,
+        constraint: Document,
+        codes: Sequence[str],
+        resource_type: str,
+        limit: int,
+        session: ClientSession | None = None,
+    ) -> list[str]:
+        """Returns up to `limit` ids of a type to which the matches of a plan refer by one of the codes."""
+        pipeline: list[Document] = [
+            {"$match": {"$and": [plan.filter, constraint]}},
+            {"$project": {"t": 1}},
+            {"$unwind": "$t"},
+            {"$match": {"$or": [{"t": prefix_range(f"{code}=")} for code in codes]}},
+            {"$group": {"_id": "$t"}},
+            {"$limit": limit},
+        ]
+        with translated():
+            rows = self._mongo.collection(plan.resource_type).aggregate(
+                pipeline, session=session, maxTimeMS=self._mongo.timeout_ms
+            )
+            found = [row["_id"].partition("=")[2].rpartition("|") for row in rows]
+        return list(dict.fromkeys(id_ for id_, _, type_ in found if type_ == resource_type))
+
+    def entries(
+        self, resource_type: str, resource_id: str, constraint: Document, session: ClientSession | None = None
+    ) -> Document | None:
+        """Returns the id and the tokens of one resource, or None when absent or outside the constraint."""
+        query = {"$and": [{"_id": {"$eq": resource_id}}, constraint]}
+        with translated():
+            return self._mongo.collection(resource_type).find_one(query, {"t": 1}, session=session)
 
     def types_in_use(self, resource_types: frozenset[str]) -> list[str]:
         """Returns the types of which anything is stored."""

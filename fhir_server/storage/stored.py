@@ -106,7 +106,7 @@ def read_document(resource_type: str, document: Document) -> Stored:
         resource_type=resource_type,
         id=document["id"] if "rt" in document else document["_id"],
         version=document["v"],
-        last_updated=document["lu"],
+        last_updated=int(document["lu"]),
         method=document["m"],
         raw=b"" if deleted else decompress(document["z"]),
         deleted=deleted,

@@ -32,7 +32,7 @@ def is_found(resource: dict[str, Any], name: str, text: str) -> bool:
         "r": entries.ranges,
         "sk": entries.sort_key,
     }
-    declared = load_definitions().search_parameters(resource["resourceType"])
+    declared = load_definitions().search_parameters
     query, warnings = parse_query(
         resource["resourceType"], [(name, text)], declared, lenient=False, base_url=BASE_URL
     )

@@ -1,0 +1,228 @@
+"""Searches through the guard: the caller's reach is in the query, and in each step of it.
+
+The root, every chain and reverse chain, every list, every included type and every count are
+narrowed by `decide.constrain` before the database is asked; nothing is filtered afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Any
+
+from fhir_server.errors import Forbidden, TooCostly
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.decide import Reach, constrain
+from fhir_server.search.chain import resolve
+from fhir_server.search.compile import Plan, compile_query
+from fhir_server.search.include import Include, forward_targets, reverse_filter
+from fhir_server.search.query import Query
+from fhir_server.storage.resources import Resources
+from fhir_server.storage.stored import Stored, read_document
+
+COUNT_BOUND = 10_000
+"""Without _total=accurate a search counts no further."""
+
+STEP_BOUND = 50_000
+"""Ids that one step of a chain may find."""
+
+INCLUDE_BOUND = 1_000
+"""Resources that the includes of one page may bring."""
+
+ITERATIONS = 10
+"""Rounds of _include:iterate."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of matches and what it includes."""
+
+    matches: tuple[Stored, ...]
+    included: tuple[Stored, ...]
+    cursor: Any
+    """Where the next page starts; None when there is none."""
+    is_cut: bool = False
+    """The includes would have brought more."""
+
+
+class GuardedSearch:
+    """The searches of one caller; also answers the steps of chains (search.chain.Lookup)."""
+
+    def __init__(self, context: AccessContext, resources: Resources, session: Any) -> None:
+        self._context = context
+        self._resources = resources
+        self._session = session
+
+    def page(self, query: Query, limit: int, cursor: Any = None) -> Page:
+        """Returns one page of matches, with what the query includes."""
+        reach = constrain(self._context, query.resource_type, "s")
+        plan = compile_query(resolve(query, self))
+        entries = bool(query.includes)
+        documents = self._find(plan, reach, limit + 1, cursor, entries=entries) if limit else []
+        page, further = documents[:limit], len(documents) > limit
+        matches = tuple(read_document(query.resource_type, d) for d in page)
+        included, is_cut = (
+            self._include(query.includes, {query.resource_type: page}) if entries else ((), False)
+        )
+        return Page(matches, included, plan.cursor(page, cursor) if further else None, is_cut)
+
+    def merged_page(self, queries: Sequence[Query], limit: int, cursor: Any = None) -> Page:
+        """Returns one page of the matches of several types, in one order; each type has its own cursor."""
+        cursors: dict[str, Any] = dict(cursor or {})
+        plans: dict[str, Plan] = {}
+        rows: list[tuple[Any, str, Document]] = []
+        for query in queries:
+            type_ = query.resource_type
+            reach = constrain(self._context, type_, "s")
+            plans[type_] = compile_query(resolve(query, self))
+            found = self._find(
+                plans[type_], reach, limit + 1, cursors.get(type_), entries=bool(query.includes)
+            )
+            rows += [(_merge_key(query, document), type_, document) for document in found]
+        rows.sort(key=lambda row: row[0])
+        taken: dict[str, list[Document]] = {}
+        for _, type_, document in rows[:limit]:
+            taken.setdefault(type_, []).append(document)
+        matches = tuple(read_document(type_, document) for _, type_, document in rows[:limit])
+        includes = queries[0].includes if queries else ()
+        included, is_cut = self._include(includes, taken) if includes else ((), False)
+        for type_, documents in taken.items():
+            cursors[type_] = plans[type_].cursor(documents, cursors.get(type_))
+        return Page(matches, included, cursors if limit and len(rows) > limit else None, is_cut)
+
+    def count(self, query: Query, *, accurate: bool) -> int | None:
+        """Counts the matches; None when there are more than a search counts unasked."""
+        reach = constrain(self._context, query.resource_type, "s")
+        limit = 0 if accurate else COUNT_BOUND + 1
+        plan = compile_query(resolve(query, self))
+        counted = self._resources.count(plan, reach.filter, limit, self._session)
+        return None if limit and counted == limit else counted
+
+    def _find(
+        self, plan: Plan, reach: Reach, limit: int, cursor: Any = None, *, entries: bool = False
+    ) -> list[Document]:
+        return self._resources.find(plan, reach.filter, limit, cursor, self._session, entries=entries)
+
+    # --- steps of chains -------------------------------------------------------------------------
+
+    def ids(self, query: Query, *, required: bool) -> list[str]:
+        """Returns the ids that match, as far as the caller may search the type."""
+        reach = self._reach(query.resource_type, required=required)
+        if reach is None:
+            return []
+        found = self._resources.ids(compile_query(query), reach.filter, STEP_BOUND + 1, self._session)
+        return _bounded(found)
+
+    def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
+        """Returns the ids of a type to which the matches refer."""
+        reach = constrain(self._context, query.resource_type, "s")
+        found = self._resources.referenced(
+            compile_query(query), reach.filter, stored, resource_type, STEP_BOUND + 1, self._session
+        )
+        return _bounded(found)
+
+    def members(self, list_id: str, resource_type: str) -> list[str]:
+        """Returns the ids of a type that are entries of a List the caller may read."""
+        reach = constrain(self._context, "List", "r")
+        document = self._resources.entries("List", list_id, reach.filter, self._session)
+        if document is None:
+            return []
+        include = Include("List", ("item",), resource_type, reverse=False, iterate=False)
+        return forward_targets([include], "List", [document]).get(resource_type, [])
+
+    def _reach(self, resource_type: str, *, required: bool) -> Reach | None:
+        try:
+            return constrain(self._context, resource_type, "s")
+        except Forbidden:
+            if required:
+                raise
+            return None
+
+    # --- includes --------------------------------------------------------------------------------
+
+    def _include(
+        self, asked: Sequence[Include], fresh: dict[str, list[Document]]
+    ) -> tuple[tuple[Stored, ...], bool]:
+        """Follows the includes from a page, and from what they bring where they iterate."""
+        seen = {(type_, d["_id"]) for type_, documents in fresh.items() for d in documents}
+        found: list[Stored] = []
+        includes: Iterable[Include] = asked
+        for _ in range(ITERATIONS):
+            fresh = self._bring(includes, fresh, seen)
+            found += [read_document(type_, d) for type_, documents in fresh.items() for d in documents]
+            includes = [include for include in asked if include.iterate]
+            if len(found) > INCLUDE_BOUND or not includes or not any(fresh.values()):
+                break
+        return tuple(found[:INCLUDE_BOUND]), len(found) > INCLUDE_BOUND
+
+    def _bring(
+        self,
+        includes: Iterable[Include],
+        sources: dict[str, list[Document]],
+        seen: set[tuple[str, str]],
+    ) -> dict[str, list[Document]]:
+        """Returns, by type, what some documents include and nobody has seen; one round trip per type."""
+        filters: dict[str, list[Document]] = {}
+        for resource_type, documents in sources.items():
+            forward = [i for i in includes if not i.reverse]
+            for type_, ids in forward_targets(forward, resource_type, documents).items():
+                unseen = [id_ for id_ in ids if (type_, id_) not in seen]
+                if unseen:
+                    filters.setdefault(type_, []).append({"_id": {"$in": unseen}, "t": {"$eq": "*"}})
+            for include in (i for i in includes if i.reverse):
+                referring = reverse_filter(include, resource_type, [d["_id"] for d in documents])
+                if referring is not None:
+                    filters.setdefault(include.source, []).append(referring)
+        return {type_: self._unseen(type_, any_of, seen) for type_, any_of in filters.items()}
+
+    def _unseen(
+        self, resource_type: str, any_of: list[Document], seen: set[tuple[str, str]]
+    ) -> list[Document]:
+        reach = self._included_reach(resource_type)
+        if reach is None:
+            return []
+        plan = Plan(resource_type, {"$or": any_of}, compile_query(Query(resource_type)).sort)
+        documents = self._find(plan, reach, INCLUDE_BOUND + 1, entries=True)
+        unseen = [d for d in documents if (resource_type, d["_id"]) not in seen]
+        seen.update((resource_type, d["_id"]) for d in unseen)
+        return unseen
+
+    def _included_reach(self, resource_type: str) -> Reach | None:
+        """The whole of the token decides: what it may read or search, it may have included."""
+        for letter in "rs":
+            try:
+                return constrain(self._context, resource_type, letter)
+            except Forbidden:
+                continue
+        return None
+
+
+def _merge_key(query: Query, document: Document) -> Any:
+    """Orders documents of several types as `_sort` says, newest first by default."""
+    if not query.sort:
+        return -document["sk"]
+    key = query.sort[0]
+    value = document["_id"] if key.code == "_id" else document["lu"]
+    return _Descending(value) if key.descending else value
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class _Descending:
+    """A value that sorts the other way round."""
+
+    value: Any
+
+    def __lt__(self, other: _Descending) -> bool:
+        return bool(other.value < self.value)
+
+
+def _bounded(found: list[str]) -> list[str]:
+    if len(found) > STEP_BOUND:
+        raise TooCostly(
+            f"a step of the chain finds more than {STEP_BOUND} resources; narrow it", "http.query"
+        )
+    return found

@@ -89,7 +89,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
     changes = "update" in interactions
     parameters = definitions.search_parameters(name)
     codes = sorted(set(parameters) - _LATER - set(_EVERYWHERE))
-    return {
+    row = {
         "type": name,
         "interaction": [{"code": code} for code in interactions],
         "versioning": "versioned",
@@ -102,6 +102,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "referencePolicy": ["literal", "logical"],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],
     }
+    return {key: value for key, value in row.items() if value != []}
 
 
 def _search_parameter(parameter: Any) -> Json:

@@ -8,8 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from jsonpatch import JsonPatch, JsonPatchException, JsonPointerException
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from fhir_server.errors import Invalid, TooCostly, Unprocessable
 from fhir_server.fhir import Resource
@@ -51,7 +49,6 @@ PATCH_SCHEMA: dict[str, Any] = {
         ],
     },
 }
-_VALIDATOR = Draft202012Validator(PATCH_SCHEMA)
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 # What the library raises on an index or property that is not there.
@@ -76,7 +73,11 @@ def apply_json_patch(resource: Resource, operations: Any) -> Resource:
 
 def check_json_patch(operations: Any) -> None:
     """Raises Invalid when a value is not a JSON Patch document."""
-    error = best_match(_VALIDATOR.iter_errors(operations))
+    # Only those who patch pay for the import.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(PATCH_SCHEMA).iter_errors(operations))
     if error is None:
         return
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)

@@ -1,6 +1,6 @@
 """Query → plan: what MongoDB is to be asked, as data; nothing is executed here.
 
-https://hl7.org/fhir/R4/search.html, docs/decisions/0005-index-entries.md
+https://hl7.org/fhir/R4/search.html, docs/decisions/0011-index-entries.md
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How index entries are spelled, for writing and for asking alike. docs/decisions/0005-index-entries.md
+"""How index entries are spelled, for writing and for asking alike. docs/decisions/0011-index-entries.md
 
 | token of t             | meaning                                                             |
 |------------------------|---------------------------------------------------------------------|
@@ -90,5 +90,7 @@ def prefix_range(prefix: str) -> Filter:
 
 def after(prefix: str) -> str:
     """Returns the first string after all those that begin with a prefix."""
+    # Nothing sorts after U+10FFFF, and surrogates are no characters.
+    prefix = prefix.rstrip("\U0010ffff")
     last = ord(prefix[-1]) + 1
     return prefix[:-1] + chr(0xE000 if last == 0xD800 else last)

@@ -1,6 +1,6 @@
 """What to extract from a type of resource: its search parameters, compiled and grouped by JSON key.
 
-https://hl7.org/fhir/R4/searchparameter.html, docs/decisions/0005-index-entries.md
+https://hl7.org/fhir/R4/searchparameter.html, docs/decisions/0011-index-entries.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The date by which the resources of a type are usually read, and the sort key made of it.
 
-docs/decisions/0005-index-entries.md
+docs/decisions/0011-index-entries.md
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Order and pages of results, as MongoDB stages: sort, what follows a cursor, the next cursor.
 
-https://hl7.org/fhir/R4/search.html#sort, docs/decisions/0005-index-entries.md
+https://hl7.org/fhir/R4/search.html#sort, docs/decisions/0011-index-entries.md
 
 A cursor is where the last page ended: values of the sort, and ids. What is written meanwhile appears where it
 sorts; nothing that stays as it is comes twice or is left out.

@@ -43,7 +43,8 @@ def test_equal_quantities_have_one_canonical_form(left: str, unit: str, right: s
     "code",
     ["", "Cel", "[degF]", "[pH]", "dB", "foo", "mg/", ".mg", "mg//L", "mg..L", "(mg", "mg)", "mg mg",
     "mg(L)", "0",
-     "kkg", "kmin", "k%", "MM", "m[", "{", "m99", "10*99", "mg/L/", "(m24)24", "((10*48)24)24", "mg\n", "é", "g" * 200,
+     "kkg", "kmin", "k%", "MM", "m[", "{", "m99", "10*99", "mg/L/", "(m24)24", "((10*48)24)24", "mg\n",
+     "é", "g" * 200,
      "(" * 96,
      "2 m", "m{a}{b", "k[lb_av]"],
 )  # fmt: skip

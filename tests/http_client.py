@@ -66,9 +66,10 @@ class FhirHttp:
     def search(
         self, resource_type: str, params: Parameters = None, headers: Headers = None, *, post: bool = False
     ) -> requests.Response:
-        """GET [type]?…, or POST [type]/_search with a form."""
+        """GET [type]?…, or POST [type]/_search with a form; type "" searches the system."""
         if post:
-            return self.request("POST", f"{resource_type}/_search", data=params, headers=headers)
+            path = f"{resource_type}/_search".lstrip("/")
+            return self.request("POST", path, data=params, headers=headers)
         return self.get(resource_type, params, headers)
 
     def _send(

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from fhir_server.cli import main
 from tests.house.sources import ROOT, files, name
 
 PAGES = files(".md")
@@ -63,3 +64,12 @@ def test_the_code_names_decisions_that_exist() -> None:
     for path in files(".py", "fhir_server"):
         for link in re.findall(r"docs/[\w./-]+\.md", path.read_text("utf-8")):
             assert (ROOT / link).is_file(), (name(path), link)
+
+
+def test_the_readme_names_every_folder_and_command() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = text.partition("| folder of `fhir_server/`")[2].partition("\n\n")[0]
+    folders = {path.parent.name for path in (ROOT / "fhir_server").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)) == folders
+    named = set(re.findall(r"^\| `fhir-server (\w+)", text, re.MULTILINE))
+    assert named == set(main.commands)

@@ -12,7 +12,7 @@ from tests.house.sources import ROOT
 
 FOLDER = ROOT / "docs" / "interactions"
 HEADINGS = ["Request", "Answer", "Status codes"]
-ROW = re.compile(r"^\| `([A-Z]+) ([^`]+)` \| `([a-z-]+)` \| \[([a-z]+)\]\(([a-z]+)\.md\) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z]+) ([^`]+)` \| `([a-z-]+)` \| \[([a-z_]+)\]\(([a-z_]+)\.md\) \|", re.MULTILINE)
 # A POST of a Bundle to the base is one route with two interactions.
 ALSO = {"batch": "transaction"}
 

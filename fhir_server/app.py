@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.bearer import Authenticator
@@ -21,6 +21,7 @@ from fhir_server.jobs.reindex import reindex
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.guard import Database, GuardedStore
 from fhir_server.policy.scopes import parse_scopes
+from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.audit import AuditTrail
 from fhir_server.storage.mongo import Mongo
@@ -95,6 +96,21 @@ class Server:
         """Rebuilds the index entries of stored resources, of all types or some; returns how many."""
         names = frozenset(types) or frozenset(self.definitions.resource_types)
         return reindex(self.mongo, names, self.settings.base_url, progress)
+
+    def explain(self, search: str, patient: str = "") -> dict[str, object]:
+        """Returns how the database executes a search of one type, written as Type?parameters."""
+        resource_type, _, text = search.partition("?")
+        scope = "patient/*.s" if patient else "system/*.s"
+        scopes = parse_scopes(scope, self.definitions.resource_types)
+        store = GuardedStore(AccessContext("fhir-server", "explain", scopes, patient), self._database)
+        query, _ = parse_query(
+            resource_type,
+            parse_qsl(text, keep_blank_values=True),
+            self.declared.search_parameters,
+            lenient=False,
+            base_url=self.settings.base_url,
+        )
+        return store.explain(query, (query.count or self._limits.default_count) + 1)
 
     def check(self) -> list[tuple[str, bool, str]]:
         """Returns (what, whether it works, details) for what a running server needs."""

@@ -149,6 +149,10 @@ class GuardedStore:
             self._note_search(query, [one for one in found if one.resource_type == query.resource_type])
         return page
 
+    def explain(self, query: Query, limit: int) -> dict[str, Any]:
+        """Returns how the database executes a search; nothing of what it finds."""
+        return self._searches.explain(query, limit)
+
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
         return self._searches.count(query, accurate=accurate)

@@ -16,8 +16,10 @@ from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import Reach, constrain
 from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
+from fhir_server.search.cost import describe_scan
 from fhir_server.search.include import Include, forward_targets, reverse_filter
 from fhir_server.search.query import Query
+from fhir_server.storage.explanation import summarise_plan
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
 
@@ -29,6 +31,9 @@ STEP_BOUND = 50_000
 
 INCLUDE_BOUND = 1_000
 """Resources that the includes of one page may bring."""
+
+SCAN_BOUND = 50_000
+"""Resources of a type from which on a search needs a criterion that an index serves."""
 
 ITERATIONS = 10
 """Rounds of _include:iterate."""
@@ -59,6 +64,7 @@ class GuardedSearch:
     def page(self, query: Query, limit: int, cursor: Any = None) -> Page:
         """Returns one page of matches, with what the query includes."""
         reach = constrain(self._context, query.resource_type, "s")
+        self._refuse_scan(query, reach)
         plan = compile_query(resolve(query, self))
         entries = bool(query.includes)
         documents = self._find(plan, reach, limit + 1, cursor, entries=entries) if limit else []
@@ -77,6 +83,7 @@ class GuardedSearch:
         for query in queries:
             type_ = query.resource_type
             reach = constrain(self._context, type_, "s")
+            self._refuse_scan(query, reach)
             plans[type_] = compile_query(resolve(query, self))
             found = self._find(
                 plans[type_], reach, limit + 1, cursors.get(type_), entries=bool(query.includes)
@@ -96,6 +103,7 @@ class GuardedSearch:
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
         reach = constrain(self._context, query.resource_type, "s")
+        self._refuse_scan(query, reach)
         limit = 0 if accurate else COUNT_BOUND + 1
         plan = compile_query(resolve(query, self))
         counted = self._resources.count(plan, reach.filter, limit, self._session)
@@ -113,12 +121,14 @@ class GuardedSearch:
         reach = self._reach(query.resource_type, required=required)
         if reach is None:
             return []
+        self._refuse_scan(query, reach)
         found = self._resources.ids(compile_query(query), reach.filter, STEP_BOUND + 1, self._session)
         return _bounded(found)
 
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         """Returns the ids of a type to which the matches refer."""
         reach = constrain(self._context, query.resource_type, "s")
+        self._refuse_scan(query, reach)
         found = self._resources.referenced(
             compile_query(query), reach.filter, stored, resource_type, STEP_BOUND + 1, self._session
         )
@@ -132,6 +142,20 @@ class GuardedSearch:
             return []
         include = Include("List", ("item",), resource_type, reverse=False, iterate=False)
         return forward_targets([include], "List", [document]).get(resource_type, [])
+
+    def _refuse_scan(self, query: Query, reach: Reach) -> None:
+        """Refuses a search that would look at every resource of a large type; a patient's record is small."""
+        reason = "" if reach.patient else describe_scan(query)
+        if reason and self._resources.size(query.resource_type) > SCAN_BOUND:
+            raise TooCostly(f"{reason}; add a patient, a code, an identifier or a period", "http.query")
+
+    def explain(self, query: Query, limit: int) -> dict[str, Any]:
+        """Returns how MongoDB executes the first page of a search, and what it examined."""
+        reach = constrain(self._context, query.resource_type, "s")
+        plan = compile_query(resolve(query, self))
+        account = self._resources.explain(plan, reach.filter, limit)
+        refused = "" if reach.patient else describe_scan(query)
+        return {"search": query.text, "refused": refused, **summarise_plan(account), "plan": account}
 
     def _reach(self, resource_type: str, *, required: bool) -> Reach | None:
         try:

@@ -129,6 +129,20 @@ class Resources:
         with translated():
             return self._mongo.collection(resource_type).find_one(query, {"t": 1}, session=session)
 
+    def size(self, resource_type: str) -> int:
+        """Returns about how many resources of a type there are, from the collection's metadata."""
+        with translated():
+            return self._mongo.collection(resource_type).estimated_document_count(
+                maxTimeMS=self._mongo.timeout_ms
+            )
+
+    def explain(self, plan: Plan, constraint: Document, limit: int) -> Document:
+        """Returns MongoDB's account of how it executes the first page of a plan."""
+        pipeline = [*plan.pipeline(constraint, limit), {"$project": _FOUND}]
+        command = {"aggregate": plan.resource_type, "pipeline": pipeline, "cursor": {}}
+        with translated():
+            return self._mongo.database.command("explain", command, verbosity="executionStats")
+
     def types_in_use(self, resource_types: frozenset[str]) -> list[str]:
         """Returns the types of which anything is stored."""
         with translated():

@@ -20,21 +20,21 @@ _PARAMETERS = frozenset({"_since", "_at", "_count", "_page", "_summary", "_eleme
 
 def history_instance(exchange: Exchange) -> FhirResponse:
     """GET [type]/[id]/_history"""
-    return _history(exchange, [exchange.request.resource_type], exchange.request.id)
+    return _history(exchange, "history-instance", [exchange.request.resource_type])
 
 
 def history_type(exchange: Exchange) -> FhirResponse:
     """GET [type]/_history"""
-    return _history(exchange, [exchange.request.resource_type], "")
+    return _history(exchange, "history-type", [exchange.request.resource_type])
 
 
 def history_system(exchange: Exchange) -> FhirResponse:
     """GET _history: over the types that the token may search and that declare a history."""
     declared = [n for n, t in exchange.declared.types.items() if "history-type" in t.interactions]
-    return _history(exchange, exchange.store.permitted_types(declared, "s"), "")
+    return _history(exchange, "history-system", exchange.store.permitted_types(declared, "s"))
 
 
-def _history(exchange: Exchange, resource_types: list[str], resource_id: str) -> FhirResponse:
+def _history(exchange: Exchange, interaction: str, resource_types: list[str]) -> FhirResponse:
     request = exchange.request
     unknown = [k for k, _ in request.query if k not in _PARAMETERS]
     if unknown and request.preference("handling") != "lenient":
@@ -42,8 +42,8 @@ def _history(exchange: Exchange, resource_types: list[str], resource_id: str) ->
     count = read_count(exchange)
     applied = [(k, v) for k, v in request.query if k in _PARAMETERS and k != "_page"]
     text = f"{'/'.join(request.segments)}?{urlencode(applied)}"
-    window = _window(exchange, resource_id, text)
-    rows = exchange.store.history(resource_types, window, count + 1) if count else []
+    window = _window(exchange, request.id if interaction == "history-instance" else "", text)
+    rows = exchange.store.history(interaction, resource_types, window, count)
     total = exchange.store.count_history(resource_types, window)
     links = [("self", f"{exchange.base_url}/{text}".removesuffix("?"))]
     if len(rows) > count:

@@ -104,13 +104,22 @@ class GuardedStore:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         return found
 
-    def history(self, resource_types: Sequence[str], window: HistoryWindow, limit: int) -> list[Stored]:
-        """Returns versions, newest first; of an instance only when its current version is visible."""
+    def history(
+        self, interaction: str, resource_types: Sequence[str], window: HistoryWindow, limit: int
+    ) -> list[Stored]:
+        """Returns versions, newest first; of an instance only when its current version is visible.
+
+        One more than `limit` comes when there is one; it tells of a next page and is not shown.
+        """
         if window.resource_id:
             self._current(resource_types[0], window.resource_id)
         constraints = self._history_constraints(resource_types, window)
-        rows = self._database.resources.history(constraints, window, limit, self._session)
-        self._note(_HISTORY[bool(window.resource_id)], rows)
+        rows = (
+            self._database.resources.history(constraints, window, limit + 1, self._session) if limit else []
+        )
+        self._note(interaction, rows[:limit])
+        if not rows:
+            self.note(Access(interaction, resource_types[0] if resource_types else "", self.context.patient))
         return rows
 
     def count_history(self, resource_types: Sequence[str], window: HistoryWindow) -> int:
@@ -302,6 +311,3 @@ class GuardedStore:
         if self._writes is None:
             raise AssertionError("this write needs a transaction")
         return self._writes
-
-
-_HISTORY = {True: "history-instance", False: "history-type"}

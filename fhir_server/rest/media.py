@@ -21,7 +21,8 @@ def check_accepted(format_: str | None, accept: str) -> None:
         wanted = accept.split(",")
     for one in wanted:
         name, _, parameters = one.partition(";")
-        if name.strip().lower() in (_JSON if format_ is not None else _JSON | _ANY) and _is_r4(parameters):
+        offered = _JSON if format_ is not None else _JSON | _ANY
+        if name.strip().lower() in offered and _is_r4(parameters) and not _is_refused(parameters):
             return
     raise NotAcceptable(f"this server answers in {FHIR_JSON} of FHIR version 4.0", "http._format")
 
@@ -44,6 +45,12 @@ def check_sent(content_type: str, *, is_patch: bool) -> None:
 def _is_r4(parameters: str) -> bool:
     version = _parameter(parameters, "fhirversion")
     return not version or version in _VERSIONS
+
+
+def _is_refused(parameters: str) -> bool:
+    """A weight of 0 means "not this". RFC 9110 §12.4.2"""
+    weight = _parameter(parameters, "q")
+    return weight.startswith("0") and not weight.strip("0.")
 
 
 def _parameter(parameters: str, name: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from fhir_server.errors import Invalid, TooLarge
+from fhir_server.errors import Invalid, TooLarge, UnsupportedMedia
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.rest.media import FORM, check_accepted, check_sent
 
@@ -65,6 +65,8 @@ def _body(request: Request) -> bytes:
     if request.method not in ("POST", "PUT", "PATCH") or _is_form(request):
         return b""
     body = _raw(request)
+    if body and request.path.endswith("/_search"):
+        raise UnsupportedMedia(f"the parameters of a search are sent as {FORM}", "http.Content-Type")
     if body:
         check_sent(request.headers.get("Content-Type", ""), is_patch=request.method == "PATCH")
     return body

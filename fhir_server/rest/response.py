@@ -30,8 +30,12 @@ def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
         location = f"{base_url}/{answer.location}"
         headers.append(("Location", location))
         headers.append(("Content-Location", location))
-    body = _encode(answer.body, pretty=pretty)
-    return Response(body, answer.status, headers, content_type=CONTENT_TYPE if body else None)
+    response = Response(
+        _encode(answer.body, pretty=pretty), answer.status, headers, content_type=CONTENT_TYPE
+    )
+    if answer.body is None:
+        del response.headers["Content-Type"]
+    return response
 
 
 def _encode(body: object, *, pretty: bool) -> bytes:

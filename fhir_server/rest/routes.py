@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from fhir_server.auth.bearer import Authenticator
-from fhir_server.errors import FhirError, Internal, Invalid
+from fhir_server.errors import FhirError, Internal, Invalid, MethodNotAllowed, NotFound, TooLarge
 from fhir_server.interactions.answer import is_open
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.policy.context import AccessContext
@@ -23,6 +24,8 @@ from fhir_server.rest.response import render, render_error
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _log = logging.getLogger("fhir_server")
+
+_REFUSALS: dict[int, type[FhirError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
 
 ANONYMOUS = AccessContext(client_id="", token_id="", scopes=Scopes((), ""))
 """A caller without token: no scope, so nothing stored is within reach."""
@@ -56,4 +59,16 @@ def build_fhir_api(
 
     for rule in ("", "/", "/<path:path>"):
         blueprint.add_url_rule(rule, "answer", answer, methods=METHODS, strict_slashes=False)
+    blueprint.app_errorhandler(HTTPException)(partial(_refuse, url_prefix))
+    # "//" is a mistake to name, not to repair by a redirect that drops the body.
+    blueprint.record(lambda state: setattr(state.app.url_map, "merge_slashes", False))
     return blueprint
+
+
+def _refuse(url_prefix: str, error: HTTPException) -> Response | HTTPException:
+    """Tells in FHIR what Flask refuses before `answer` is asked."""
+    if not f"{request.path}/".startswith(f"{url_prefix}/") or error.code is None or error.code >= 500:
+        return error
+    refusal = _REFUSALS.get(error.code, Invalid)(f"{error.name}: {request.method[:16]} is not answered here")
+    refusal.headers.update({k: v for k, v in error.get_headers() if k == "Allow"})
+    return render_error(refusal)

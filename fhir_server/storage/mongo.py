@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -30,9 +32,14 @@ from fhir_server.errors import TooCostly, Unavailable
 
 Document = dict[str, Any]
 
+T = TypeVar("T")
+
 HISTORY = "history"
 LOCKS = "locks"
 STATE = "state"
+
+_SNAPSHOT_UNAVAILABLE = 246
+_SNAPSHOT_ATTEMPTS = 7
 
 _HAS_PATIENT = {"p": {"$exists": True}}
 RESOURCE_INDEXES = (
@@ -119,6 +126,19 @@ class Mongo:
                 database[name].create_indexes(list(indexes))
             self._prepared.add(name)
         return database[name]
+
+    def at_one_moment(self, read: Callable[[ClientSession], T]) -> T:
+        """Reads from a snapshot: a read of several collections sees each write whole or not at all."""
+        for attempt in range(_SNAPSHOT_ATTEMPTS):
+            try:
+                with self.client.start_session(snapshot=True) as session:
+                    return read(session)
+            except OperationFailure as error:
+                # A collection was just made: no snapshot is younger than it yet.
+                if error.code != _SNAPSHOT_UNAVAILABLE:
+                    raise
+                time.sleep(0.01 * 2**attempt)
+        raise _retry_later("the database is changing its collections; try again")
 
     def resource_collections(self, resource_types: frozenset[str]) -> list[str]:
         """Returns the resource types that hold anything."""

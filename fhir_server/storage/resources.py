@@ -6,6 +6,7 @@ The constraint is the policy's filter; it is part of each query, never applied a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -20,6 +21,10 @@ _FOUND = {"t": 0, "r": 0}
 """Index entries stay in the database."""
 
 _RANGES = {"r": 0}
+
+
+Pipeline = tuple[str, list[Document]]
+"""The collection it begins at, and its stages."""
 
 
 class Resources:
@@ -155,38 +160,51 @@ class Resources:
         limit: int,
         session: ClientSession | None = None,
     ) -> list[Stored]:
-        """Returns versions of the types in `constraints`, newest first, in one round trip."""
-        pipeline = _history_pipeline(constraints, window, limit)
-        with translated():
-            rows = self._mongo.collection(HISTORY).aggregate(
-                pipeline, session=session, maxTimeMS=self._mongo.timeout_ms
-            )
-            return [read_document(row["rt"], row) for row in rows]
+        """Returns versions of the types in `constraints`, newest first."""
+        rows = self._versions(_history_pipelines(constraints, window, limit), [], session)
+        rows.sort(key=lambda row: -row["lu"])
+        return [read_document(row["rt"], row) for row in (rows[:limit] if limit else rows)]
 
     def count_history(
         self, constraints: dict[str, Document], window: HistoryWindow, session: ClientSession | None = None
     ) -> int:
         """Counts the versions that `history` would return over all pages."""
         whole = HistoryWindow(window.resource_id, window.since, window.at)
-        pipeline = _history_pipeline(constraints, whole, 0)
+        rows = self._versions(_history_pipelines(constraints, whole, 0), [{"$count": "n"}], session)
+        return sum(row["n"] for row in rows)
+
+    def _versions(
+        self, pipelines: list[Pipeline], last: list[Document], session: ClientSession | None
+    ) -> list[Document]:
+        """Runs pipelines at one moment: what a writer moves from one collection to another is seen once.
+
+        One round trip; in a transaction one for each pipeline, because $unionWith has no place there.
+        """
+        if not pipelines:
+            return []
+        if session is not None:
+            return [row for name, stages in pipelines for row in self._run(name, [*stages, *last], session)]
+        (first, stages), *others = pipelines
+        unions = [{"$unionWith": {"coll": name, "pipeline": p}} for name, p in others]
+        return self._mongo.at_one_moment(partial(self._run, first, [*stages, *unions, *last]))
+
+    def _run(self, name: str, stages: list[Document], session: ClientSession) -> list[Document]:
         with translated():
-            rows = self._mongo.collection(HISTORY).aggregate(
-                [*pipeline, {"$count": "n"}], session=session, maxTimeMS=self._mongo.timeout_ms
-            )
-            return int(next(iter(rows), {"n": 0})["n"])
+            collection = self._mongo.collection(name)
+            return list(collection.aggregate(stages, session=session, maxTimeMS=self._mongo.timeout_ms))
 
 
-def _history_pipeline(constraints: dict[str, Document], window: HistoryWindow, limit: int) -> list[Document]:
-    """Old versions from the history collection joined with the current ones of each type's collection."""
+def _history_pipelines(constraints: dict[str, Document], window: HistoryWindow, limit: int) -> list[Pipeline]:
+    """Old versions from the history collection, and the current ones of each type's collection."""
+    if not constraints:
+        return []
     old: list[Document] = [
         {"$and": [{"rt": {"$eq": resource_type}}, constraint]}
         for resource_type, constraint in constraints.items()
     ]
     newest: list[Document] = [{"$sort": {"lu": -1}}, {"$limit": limit}] if limit else []
-    pipeline: list[Document] = [
-        {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id", "$_id")]}},
-        *newest,
-    ]
+    replaced: Document = {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id", "$_id")]}}
+    pipelines: list[Pipeline] = [(HISTORY, [replaced, *newest])]
     for resource_type, constraint in constraints.items():
         key = {"$concat": [resource_type, "/", "$_id", "/", {"$toString": "$v"}]}
         current: list[Document] = [
@@ -195,8 +213,8 @@ def _history_pipeline(constraints: dict[str, Document], window: HistoryWindow, l
             {"$project": _FOUND},
             {"$set": {"rt": {"$literal": resource_type}, "id": "$_id", "_id": key}},
         ]
-        pipeline.append({"$unionWith": {"coll": resource_type, "pipeline": current}})
-    return [*pipeline, *newest]
+        pipelines.append((resource_type, current))
+    return pipelines
 
 
 def _window_filter(window: HistoryWindow, id_field: str, key: Any) -> Sequence[Document]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -54,6 +53,7 @@ class Server:
             Transactions(self.mongo, settings.base_url),
             AuditRecorder(AuditTrail(self.mongo, settings.base_url)),
         )
+        self.seal = PageSeal(self._page_secret)
         self._limits = Limits(
             max_depth=settings.max_depth,
             max_bundle_entries=settings.max_bundle_entries,
@@ -62,14 +62,12 @@ class Server:
             update_create=settings.update_create,
         )
 
-    @cached_property
-    def seal(self) -> PageSeal:
-        """The page seal, shared by all workers through the settings or the database."""
-        secret = self.settings.page_secret
-        if not secret:
-            fresh = base64.b64encode(secrets.token_bytes(32)).decode()
-            secret = base64.b64decode(self.state.keep("page-secret", fresh))
-        return PageSeal(base64.urlsafe_b64encode(secret))
+    def _page_secret(self) -> bytes:
+        """The secret of the page seal, shared by all workers through the settings or the database."""
+        if self.settings.page_secret:
+            return self.settings.page_secret
+        fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+        return base64.b64decode(self.state.keep("page-secret", fresh))
 
     def interact(self, context: AccessContext, request: FhirRequest) -> FhirResponse:
         """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""

@@ -44,11 +44,12 @@ def _history(exchange: Exchange, interaction: str, resource_types: list[str]) ->
     text = f"{'/'.join(request.segments)}?{urlencode(applied)}"
     window = _window(exchange, request.id if interaction == "history-instance" else "", text)
     rows = exchange.store.history(interaction, resource_types, window, count)
-    total = exchange.store.count_history(resource_types, window)
+    is_whole = 0 < count >= len(rows) and window.before is None
+    total = len(rows) if is_whole else exchange.store.count_history(resource_types, window)
     links = [("self", f"{exchange.base_url}/{text}".removesuffix("?"))]
     if len(rows) > count:
         rows = rows[:count]
-        page = exchange.seal.seal(_cursor(rows, window), exchange.store.context.token_id, text)
+        page = exchange.seal.seal(_cursor(rows[-1]), exchange.store.context.token_id, text)
         links.append(
             (
                 "next",
@@ -77,8 +78,9 @@ def _window(exchange: Exchange, resource_id: str, text: str) -> HistoryWindow:
     if "_at" in values:
         at = _interval("_at", values["_at"])
     if "_page" in values:
-        last, returned = exchange.seal.open(values["_page"], exchange.store.context.token_id, text)
-        before = (int(last), tuple(returned))
+        cursor = exchange.seal.open(values["_page"], exchange.store.context.token_id, text)
+        last, last_type, last_id = cursor
+        before = (int(last), str(last_type), str(last_id))
     return HistoryWindow(resource_id, since, at, before)
 
 
@@ -90,12 +92,8 @@ def _interval(name: str, text: str) -> tuple[int, int]:
     return interval
 
 
-def _cursor(rows: list[Stored], window: HistoryWindow) -> list[Any]:
-    last = rows[-1].last_updated
-    returned = [f"{r.reference}/{r.version}" for r in rows if r.last_updated == last]
-    if window.before is not None and window.before[0] == last:
-        returned += window.before[1]
-    return [last, returned]
+def _cursor(last: Stored) -> list[Any]:
+    return [last.last_updated, last.resource_type, last.id]
 
 
 def _entry(exchange: Exchange, row: Stored) -> Resource:

@@ -5,8 +5,11 @@ https://hl7.org/fhir/R4/http.html#paging
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -20,8 +23,13 @@ LIFETIME_SECONDS = 3600
 class PageSeal:
     """Seals and opens cursors (AES-128-CBC + HMAC-SHA256)."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._fernet = Fernet(secret)
+    def __init__(self, find_secret: Callable[[], bytes]) -> None:
+        """`find_secret` returns 32 bytes; it is asked when the first page is turned, not before."""
+        self._find_secret = find_secret
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self._find_secret()))
 
     def seal(self, cursor: Any, token_id: str, query: str) -> str:
         """Returns the page token of a cursor."""

@@ -46,6 +46,8 @@ class GuardedStore:
         self._database = database
         self._accesses: list[Access] = []
         self._writes: WriteSession | None = None
+        self._held: dict[tuple[str, str], Document] = {}
+        """What this transaction has read in order to change it; its snapshot shows nothing newer."""
 
     # --- audit ----------------------------------------------------------------------------------
 
@@ -221,6 +223,7 @@ class GuardedStore:
         current = self._in_transaction().current(resource_type, resource_id, reach.filter)
         if current is None:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
+        self._held[resource_type, resource_id] = current
         return read_document(resource_type, current)
 
     def is_known(self, resource_type: str, resource_id: str) -> bool:
@@ -253,7 +256,8 @@ class GuardedStore:
         resource_type = str(resource["resourceType"])
         writes = self._in_transaction()
         reach = constrain(self.context, resource_type, "u")
-        current = writes.current(resource_type, resource_id, reach.filter)
+        held = self._held.pop((resource_type, resource_id), None)
+        current = held or writes.current(resource_type, resource_id, reach.filter)
         if current is None:
             return self._create_by_update(resource, resource_id, expected, create), True
         if expected is not None and expected != current["v"]:

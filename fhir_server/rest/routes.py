@@ -22,7 +22,7 @@ from fhir_server.policy.scopes import Scopes
 from fhir_server.rest.request import read_request
 from fhir_server.rest.response import render, render_error
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _log = logging.getLogger("fhir_server")
 
 _REFUSALS: dict[int, type[FhirError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -58,7 +58,9 @@ def build_fhir_api(
             return render_error(Internal(f"the server failed; its log has the reason under {g.request_id}"))
 
     for rule in ("", "/", "/<path:path>"):
-        blueprint.add_url_rule(rule, "answer", answer, methods=METHODS, strict_slashes=False)
+        blueprint.add_url_rule(
+            rule, "answer", answer, methods=METHODS, strict_slashes=False, provide_automatic_options=False
+        )
     blueprint.app_errorhandler(HTTPException)(partial(_refuse, url_prefix))
     # "//" is a mistake to name, not to repair by a redirect that drops the body.
     blueprint.record(lambda state: setattr(state.app.url_map, "merge_slashes", False))

@@ -15,5 +15,5 @@ class HistoryWindow:
     """Versions made at or after."""
     at: tuple[int, int] | None = None
     """Versions that were current at some moment of [lo, hi)."""
-    before: tuple[int, tuple[str, ...]] | None = None
-    """Page cursor: lastUpdated of the last row, and the rows already returned at that very moment."""
+    before: tuple[int, str, str] | None = None
+    """Page cursor: lastUpdated, type and id of the last row; no resource has two versions at one moment."""

@@ -58,8 +58,8 @@ AUDIT_INDEXES = (
 OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     HISTORY: (
         IndexModel([("rt", ASCENDING), ("id", ASCENDING), ("v", DESCENDING)], name="instance"),
-        IndexModel([("rt", ASCENDING), ("lu", DESCENDING)], name="type"),
-        IndexModel([("lu", DESCENDING)], name="system"),
+        IndexModel([("rt", ASCENDING), ("lu", DESCENDING), ("id", DESCENDING)], name="type"),
+        IndexModel([("lu", DESCENDING), ("rt", DESCENDING), ("id", DESCENDING)], name="system"),
         IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
     ),
     STATE: (),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -21,6 +22,8 @@ _FOUND = {"t": 0, "r": 0}
 """Index entries stay in the database."""
 
 _RANGES = {"r": 0}
+
+HISTORY_ORDER = {"lu": -1, "rt": -1, "id": -1}
 
 
 Pipeline = tuple[str, list[Document]]
@@ -162,7 +165,7 @@ class Resources:
     ) -> list[Stored]:
         """Returns versions of the types in `constraints`, newest first."""
         rows = self._versions(_history_pipelines(constraints, window, limit), [], session)
-        rows.sort(key=lambda row: -row["lu"])
+        rows.sort(key=itemgetter("lu", "rt", "id"), reverse=True)
         return [read_document(row["rt"], row) for row in (rows[:limit] if limit else rows)]
 
     def count_history(
@@ -195,29 +198,35 @@ class Resources:
 
 
 def _history_pipelines(constraints: dict[str, Document], window: HistoryWindow, limit: int) -> list[Pipeline]:
-    """Old versions from the history collection, and the current ones of each type's collection."""
+    """Old versions from the history collection, and the current ones of each type's collection.
+
+    All are in one order: newest first, then type and id, so that a page ends at a place and not at a moment.
+    """
     if not constraints:
         return []
     old: list[Document] = [
-        {"$and": [{"rt": {"$eq": resource_type}}, constraint]}
+        {"$and": [{"rt": {"$eq": resource_type}}, constraint, *_after(window, resource_type, "id")]}
         for resource_type, constraint in constraints.items()
     ]
-    newest: list[Document] = [{"$sort": {"lu": -1}}, {"$limit": limit}] if limit else []
-    replaced: Document = {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id", "$_id")]}}
-    pipelines: list[Pipeline] = [(HISTORY, [replaced, *newest])]
+    replaced: Document = {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id")]}}
+    pipelines: list[Pipeline] = [(HISTORY, [replaced, *_newest(HISTORY_ORDER, limit)])]
     for resource_type, constraint in constraints.items():
-        key = {"$concat": [resource_type, "/", "$_id", "/", {"$toString": "$v"}]}
+        conditions = [constraint, *_after(window, resource_type, "_id"), *_window_filter(window, "_id")]
         current: list[Document] = [
-            {"$match": {"$and": [constraint, *_window_filter(window, "_id", key)]}},
-            *newest,
+            {"$match": {"$and": conditions}},
+            *_newest({"lu": -1, "_id": -1}, limit),
             {"$project": _FOUND},
-            {"$set": {"rt": {"$literal": resource_type}, "id": "$_id", "_id": key}},
+            {"$set": {"rt": {"$literal": resource_type}, "id": "$_id"}},
         ]
         pipelines.append((resource_type, current))
     return pipelines
 
 
-def _window_filter(window: HistoryWindow, id_field: str, key: Any) -> Sequence[Document]:
+def _newest(order: Document, limit: int) -> list[Document]:
+    return [{"$sort": order}, {"$limit": limit}] if limit else []
+
+
+def _window_filter(window: HistoryWindow, id_field: str) -> list[Document]:
     conditions: list[Document] = []
     if window.resource_id:
         conditions.append({id_field: {"$eq": window.resource_id}})
@@ -227,10 +236,15 @@ def _window_filter(window: HistoryWindow, id_field: str, key: Any) -> Sequence[D
         low, high = window.at
         conditions.append({"lu": {"$lt": high}})
         conditions.append({"$or": [{"until": {"$gt": low}}, {"until": {"$exists": False}}]})
-    if window.before is not None:
-        last, returned = window.before
-        conditions.append({"lu": {"$lte": last}})
-        conditions.append(
-            {"$or": [{"lu": {"$lt": last}}, {"$expr": {"$not": {"$in": [key, list(returned)]}}}]}
-        )
     return conditions
+
+
+def _after(window: HistoryWindow, resource_type: str, id_field: str) -> list[Document]:
+    """What comes after the page cursor, for one type."""
+    if window.before is None:
+        return []
+    last, last_type, last_id = window.before
+    if resource_type != last_type:
+        return [{"lu": {"$lte" if resource_type < last_type else "$lt": last}}]
+    beyond: Document = {"$or": [{"lu": {"$lt": last}}, {id_field: {"$lt": last_id}}]}
+    return [{"lu": {"$lte": last}}, beyond]

@@ -31,18 +31,18 @@ def delete_conditional(exchange: Exchange) -> FhirResponse:
     request = exchange.request
     query = criteria_query(exchange, request.resource_type, request.query)
 
-    def end(store: GuardedStore) -> int:
+    def end(store: GuardedStore) -> tuple[Stored, ...]:
         return delete_matches(exchange, store, query)
 
     deleted = exchange.store.transact({request.resource_type}, end)
     if exchange.request.preference("return") != "OperationOutcome":
         return FhirResponse(204)
-    text = f"{deleted} {request.resource_type} deleted"
+    text = f"{len(deleted)} {request.resource_type} deleted"
     return FhirResponse(200, build_outcome([Issue("information", "informational", text)]))
 
 
-def delete_matches(exchange: Exchange, store: GuardedStore, query: Query) -> int:
-    """Deletes the matches of criteria inside a transaction and returns how many there were."""
+def delete_matches(exchange: Exchange, store: GuardedStore, query: Query) -> tuple[Stored, ...]:
+    """Deletes the matches of criteria inside a transaction and returns them."""
     offered = exchange.declared.types[query.resource_type].conditional_delete
     if offered == "not-supported":
         raise NotSupported(f"conditional delete of {query.resource_type} is not offered")
@@ -53,4 +53,4 @@ def delete_matches(exchange: Exchange, store: GuardedStore, query: Query) -> int
         raise TooCostly(f"the criteria match more than {MOST} resources; delete them in parts", "http.query")
     for match in matches:
         store.delete(query.resource_type, match.id)
-    return len(matches)
+    return matches

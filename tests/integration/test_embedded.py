@@ -221,15 +221,12 @@ def test_a_port_lost_to_another_program_is_replaced(tmp_path: Path, monkeypatch:
 
 
 def test_a_member_that_cannot_be_renamed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with EmbeddedMongo(tmp_path, cache_gb=0.25) as mongo:
-        port = mongo.port
+    with EmbeddedMongo(tmp_path, cache_gb=0.25):
+        pass
     program(tmp_path / "path" / "mongod", "#!/bin/sh\nexit 62\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
-    (tmp_path / "mongodb" / "port").write_text(str(port - 1))
-    with socket.socket() as taker:
-        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taker.bind(("127.0.0.1", port - 1))
-        taker.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        (tmp_path / "mongodb" / "port").write_text(str(taker.getsockname()[1]))
         with pytest.raises(MongodUnavailable, match="another version of MongoDB"):
             EmbeddedMongo(tmp_path).start()
 

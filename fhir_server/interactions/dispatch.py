@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fhir_server.errors import FhirError, MethodNotAllowed, NotFound
+from fhir_server.fhir.primitives import is_id
 from fhir_server.interactions import (
     capabilities,
     create,
@@ -77,6 +78,8 @@ def find_interaction(exchange: Exchange) -> Interaction:
     for position, part in enumerate(shape):
         if part in (TYPE, MEMBER) and request.segments[position] not in exchange.declared.types:
             raise NotFound(f"{request.segments[position][:64]} is no resource type of this server")
+        if part == ID and not is_id(request.segments[position]):
+            raise NotFound("the URL names something that is no logical id")
     interaction = methods.get("GET" if request.method == "HEAD" else request.method)
     if interaction is None or not _is_declared(exchange, shape, interaction.code):
         raise _not_allowed(exchange, shape, methods)

@@ -149,7 +149,7 @@ def _entities(access: Access, caller: Caller) -> list[Resource]:
                 "query": base64.b64encode(access.query.encode()).decode(),
             }
         )
-    entities += [_object(reference, "2", "4") for reference in access.references]
+    entities += [_touched(reference, access) for reference in access.references]
     if access.patient:
         entities.append(_object(f"Patient/{access.patient}", "1", "1"))
     entities.append(
@@ -162,6 +162,18 @@ def _entities(access: Access, caller: Caller) -> list[Resource]:
         }
     )
     return entities
+
+
+def _touched(reference: str, access: Access) -> Resource:
+    """Names another patient that was asked for in vain: a reference would put the event in that record."""
+    is_other = reference.startswith("Patient/") and reference != f"Patient/{access.patient}"
+    if access.denied and access.patient and is_other:
+        return {
+            "type": {"system": _ENTITY_TYPE, "code": "2"},
+            "role": {"system": _ENTITY_ROLE, "code": "4"},
+            "name": reference,
+        }
+    return _object(reference, "2", "4")
 
 
 def _object(reference: str, type_: str, role: str) -> Resource:

@@ -16,6 +16,7 @@ from fhir_server.audit.record import AuditRecorder
 from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, NotFound, VersionConflict
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
+from fhir_server.fhir.primitives import is_id
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
 from fhir_server.policy.guarded_search import GuardedSearch, Page
@@ -64,7 +65,7 @@ class GuardedStore:
         self, interaction: str, resource_type: str, error: FhirError, resource_id: str = ""
     ) -> None:
         """Remembers an attempt that did not succeed; a bound patient sees it in the record's trail."""
-        tried = (f"{resource_type}/{resource_id}",) if resource_id else ()
+        tried = (f"{resource_type}/{resource_id}",) if is_id(resource_id) else ()
         self.note(Access(interaction, resource_type, self.context.patient, tried, denied=error.diagnostics))
 
     def close(self) -> None:

@@ -100,6 +100,8 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "conditionalUpdate": changes,
         "conditionalDelete": "multiple" if changes else "not-supported",
         "referencePolicy": ["literal", "logical"],
+        # What may be included the other way round is every reference of every type: 12,625 rows that say nothing.
+        "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],
     }
     return {key: value for key, value in row.items() if value != []}

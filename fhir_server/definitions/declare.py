@@ -100,7 +100,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "conditionalUpdate": changes,
         "conditionalDelete": "multiple" if changes else "not-supported",
         "referencePolicy": ["literal", "logical"],
-        # What may be included the other way round is every reference of every type: 12,625 rows that say nothing.
+        # Every reference of every type may be included the other way round: 12,625 rows, left out.
         "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],
     }

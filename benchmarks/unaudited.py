@@ -12,14 +12,13 @@ from flask import Flask
 from fhir_server.app import Server
 from fhir_server.app import create_app as create_audited
 from fhir_server.audit.record import AuditRecorder
-from fhir_server.fhir import Resource
-from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.audit import AuditTrail, Recorded
 
 
 class _Dropped(AuditTrail):
     """Keeps nothing."""
 
-    def append(self, events: list[tuple[Resource, int]]) -> None:
+    def append(self, events: list[Recorded]) -> None:
         pass
 
 
@@ -27,6 +26,5 @@ def create_app() -> Flask:
     """Returns the server's WSGI application without its audit trail."""
     app = create_audited()
     server: Server = app.extensions["fhir_server"]
-    trail = _Dropped(server.mongo, server.settings.base_url)
-    server._database = replace(server._database, recorder=AuditRecorder(trail))
+    server._database = replace(server._database, recorder=AuditRecorder(_Dropped(server.mongo)))
     return app

@@ -51,7 +51,7 @@ class Server:
         self._database = Database(
             Resources(self.mongo),
             Transactions(self.mongo, settings.base_url),
-            AuditRecorder(AuditTrail(self.mongo, settings.base_url)),
+            AuditRecorder(AuditTrail(self.mongo)),
         )
         self.seal = PageSeal(self._page_secret)
         self._limits = Limits(

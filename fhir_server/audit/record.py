@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Sequence
 
 from fhir_server.audit.event import Access, Caller, build_event, merge_accesses
-from fhir_server.fhir import Resource
+from fhir_server.audit.index import index_event
 from fhir_server.fhir.instant import format_instant, now_ms
-from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.audit import AuditTrail, Recorded
 
 _OBSERVER = "DMP FHIR server"
 
@@ -23,7 +23,7 @@ class _Waiting:
 
     __slots__ = ("error", "events", "leads", "turn")
 
-    def __init__(self, events: list[tuple[Resource, int]]) -> None:
+    def __init__(self, events: list[Recorded]) -> None:
         self.events = events
         self.turn = threading.Event()
         self.leads = False
@@ -43,10 +43,10 @@ class AuditRecorder:
         """Returns when the AuditEvents of these accesses are journaled by a majority, or raises."""
         recorded = now_ms()
         instant = format_instant(recorded)
-        events = [
-            (build_event(access, caller, str(uuid.uuid4()), instant, _OBSERVER), recorded)
-            for access in merge_accesses(accesses)
-        ]
+        events = []
+        for access in merge_accesses(accesses):
+            event = build_event(access, caller, str(uuid.uuid4()), instant, _OBSERVER)
+            events.append(Recorded(event, recorded, index_event(event, access, caller, recorded)))
         if events:
             self._commit(_Waiting(events))
 

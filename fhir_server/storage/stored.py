@@ -26,7 +26,7 @@ import zstandard
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
-from fhir_server.search.index import extract_index
+from fhir_server.search.index import IndexEntries, extract_index
 
 Document = dict[str, Any]
 
@@ -58,6 +58,15 @@ def build_document(
     resource: Resource, version: int, last_updated: int, method: str, base_url: str
 ) -> Document:
     """Returns the document of a resource whose id and meta are final."""
+    return join_document(
+        resource, version, last_updated, method, build_index(resource, last_updated, base_url)
+    )
+
+
+def join_document(
+    resource: Resource, version: int, last_updated: int, method: str, index: Document
+) -> Document:
+    """Returns the document of a resource and the fields by which it is found."""
     document: Document = {
         "_id": resource["id"],
         "v": version,
@@ -66,12 +75,16 @@ def build_document(
         "vis": 0,
         "z": compress(encode_json(resource)),
     }
-    return document | build_index(resource, last_updated, base_url)
+    return document | index
 
 
 def build_index(resource: Resource, last_updated: int, base_url: str) -> Document:
     """Returns the fields of a document by which its resource is found."""
-    index = extract_index(resource, last_updated, base_url)
+    return index_fields(extract_index(resource, last_updated, base_url))
+
+
+def index_fields(index: IndexEntries) -> Document:
+    """Returns index entries as fields of a document."""
     fields: Document = {"sk": index.sort_key, "t": index.tokens, "r": index.ranges}
     # A resource in the records of several patients belongs to none: a policy that binds to one
     # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.

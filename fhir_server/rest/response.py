@@ -27,9 +27,7 @@ def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
     if answer.last_modified is not None:
         headers.append(("Last-Modified", formatdate(answer.last_modified // 1000, usegmt=True)))
     if answer.location:
-        location = f"{base_url}/{answer.location}"
-        headers.append(("Location", location))
-        headers.append(("Content-Location", location))
+        headers.append(("Location", f"{base_url}/{answer.location}"))
     response = Response(
         _encode(answer.body, pretty=pretty), answer.status, headers, content_type=CONTENT_TYPE
     )

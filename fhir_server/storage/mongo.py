@@ -78,6 +78,7 @@ class Mongo:
         self._lock = threading.Lock()
         self._pid = 0
         self._client: MongoClient[Document] | None = None
+        self._collections: dict[str, Collection[Document]] = {}
         self._prepared: set[str] = set()
 
     @property
@@ -102,11 +103,13 @@ class Mongo:
                 maxPoolSize=128,
                 tz_aware=True,
             )
+            self._collections = {}
             self._prepared = set()
             self._pid = os.getpid()
 
     @property
     def database(self) -> Database[Document]:
+        """The database of this process."""
         return self.client.get_database(
             self.database_name,
             write_concern=WriteConcern(w="majority", j=True),
@@ -115,17 +118,22 @@ class Mongo:
 
     def collection(self, name: str) -> Collection[Document]:
         """Returns a collection for reading; it may not exist yet."""
-        return self.database[name]
+        # Making these objects costs as much as decoding a page; a new process makes its own.
+        client_of_this_process = self.client
+        found = self._collections.get(name)
+        if found is None or found.database.client is not client_of_this_process:
+            found = self._collections[name] = self.database[name]
+        return found
 
     def prepared(self, name: str) -> Collection[Document]:
         """Returns a collection for writing, created with its indexes when this process first writes to it."""
-        database = self.database  # first: a new process forgets what its parent prepared
+        collection = self.collection(name)
         if name not in self._prepared:
             indexes = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
             if indexes:
-                database[name].create_indexes(list(indexes))
+                collection.create_indexes(list(indexes))
             self._prepared.add(name)
-        return database[name]
+        return collection
 
     def at_one_moment(self, read: Callable[[ClientSession], T]) -> T:
         """Reads from a snapshot: a read of several collections sees each write whole or not at all."""

@@ -12,7 +12,10 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, request
 
+from fhir_server.fhir.instant import format_instant
+
 _log = logging.getLogger("fhir_server.access")
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{1,64}")
 
 
@@ -21,8 +24,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         row: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{int(record.msecs):03d}Z",
+            "time": format_instant(int(record.created * 1000)),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -30,7 +32,7 @@ class JsonFormatter(logging.Formatter):
         row |= getattr(record, "fields", {})
         if record.exc_info:
             row["exception"] = _without_values(record.exc_info)
-        return json.dumps(row, ensure_ascii=False)
+        return _encode(row)
 
 
 def _without_values(exc_info: Any) -> list[str]:

@@ -85,7 +85,7 @@ class ByFields:
         return [{"$match": filter_}, {"$sort": dict(self.fields)}]
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:
-        return [documents[-1][name] for name, _ in self.fields]
+        return [_plain(documents[-1][name]) for name, _ in self.fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ByValues:
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:
         last = documents[-1]
-        return [int(v) if isinstance(v, int) else v for v in (last.get(name) for name, _ in self._order())]
+        return [_plain(last.get(name)) for name, _ in self._order()]
 
     @property
     def _width(self) -> int:
@@ -124,6 +124,11 @@ class ByValues:
         for i, value in enumerate(self.values):
             order += [(f"m{i}", 1), (f"s{i}", -1 if value.descending else 1)]
         return [*order, ("_id", 1)]
+
+
+def _plain(value: Any) -> Any:
+    """MongoDB's driver has an integer class of its own, which is no JSON."""
+    return int(value) if isinstance(value, int) else value
 
 
 def _unpack(cursor: Any, width: int) -> list[Any]:

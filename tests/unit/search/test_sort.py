@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,3 +246,15 @@ def test_a_zone_whose_plus_became_a_space_is_understood() -> None:
     observation = {"resourceType": "Observation", "id": "1", "effectiveDateTime": "2024-01-01T00:00:00Z"}
     query = plan("Observation", ("date", "2024-01-01T01:00:00 01:00"))
     assert matches(query.filter, document(observation, 0))
+
+
+class DriverInteger(int):
+    """What MongoDB's driver returns for a 64-bit integer; msgspec does not encode subclasses of int."""
+
+
+@pytest.mark.parametrize("order", ["_lastUpdated", "-_lastUpdated", "-date", "date", "_id", "status"])
+def test_a_cursor_is_json_whatever_integers_the_driver_returns(order: str) -> None:
+    stored = document({"resourceType": "Observation", "id": "1", "effectiveDateTime": "2020"}, 2**40)
+    stored |= {"lu": DriverInteger(2**40), "sk": DriverInteger(stored["sk"]), "s0": DriverInteger(2**40)}
+    cursor = plan("Observation", ("_sort", order)).cursor([stored | {"m0": DriverInteger(0)}])
+    assert msgspec.json.decode(msgspec.json.encode(cursor)) == cursor

@@ -51,7 +51,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when a budget is exceeded")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison")
+    parser.add_argument("--rounds", type=int, default=25, help="rounds of each comparison")
     parser.add_argument("--only", nargs="+", choices=MEASURES, help="measure these")
     parser.add_argument("--one-worker", action="store_true", help="compare with one worker only")
     parser.add_argument("--json", metavar="FILE", help="write the figures that have budgets here")

@@ -87,8 +87,8 @@ class Comparison:
 
 
 COMPARISONS = (
-    Comparison(read, 1500),
-    Comparison(searchset, 1000),
-    Comparison(create, 800),
-    Comparison(update, 400),
+    Comparison(read, 200),
+    Comparison(searchset, 200),
+    Comparison(create, 200),
+    Comparison(update, 100),
 )

@@ -57,9 +57,17 @@ STORED = [
         subject=reference("Patient/p1"),
         entry=[{"item": reference("Observation/a")}, {"item": reference("Condition/k")}],
     ),
-    resource("Encounter", "e1", status="finished", **{"class": {"code": "AMB"}}, subject=reference("Patient/p1")),
-    resource("Procedure", "s1", status="completed", subject=reference("Patient/p1"), encounter=reference("Encounter/e1")),
-]  # fmt: skip
+    resource(
+        "Encounter", "e1", status="finished", **{"class": {"code": "AMB"}}, subject=reference("Patient/p1")
+    ),
+    resource(
+        "Procedure",
+        "s1",
+        status="completed",
+        subject=reference("Patient/p1"),
+        encounter=reference("Encounter/e1"),
+    ),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,7 +98,10 @@ MATCHES = {
     "Observation?patient.organization.name=clinique": ["Observation/b", "Observation/a"],
     "Observation?patient.organization.partof.name=groupe": ["Observation/b", "Observation/a"],
     "Observation?patient.organization.name=nord": [],
-    "Observation?patient.general-practitioner:Practitioner.family=lefevre": ["Observation/b", "Observation/a"],
+    "Observation?patient.general-practitioner:Practitioner.family=lefevre": [
+        "Observation/b",
+        "Observation/a",
+    ],
     "Observation?derived-from:Observation.derived-from:Observation.code=718-7": ["Observation/c"],
     "Observation?patient:Patient._id=p2": ["Observation/c"],
     "Patient?_has:Observation:patient:code=2339-0": ["Patient/p1"],
@@ -106,11 +117,20 @@ MATCHES = {
     "Patient/p1/Observation?code=718-7": ["Observation/a"],
     "Encounter/e1/Procedure": ["Procedure/s1"],
     "Encounter/e1/Encounter": ["Encounter/e1"],
-    "Patient/p2/*?_type=Observation,Condition,Patient&_sort=_id": ["Observation/c", "Condition/k", "Patient/p2"],
+    "Patient/p2/*?_type=Observation,Condition,Patient&_sort=_id": [
+        "Observation/c",
+        "Condition/k",
+        "Patient/p2",
+    ],
     "?_type=Observation,Condition": ["Condition/k", "Observation/c", "Observation/b", "Observation/a"],
-    "?_type=Patient,Organization&_sort=-_id": ["Patient/p2", "Patient/p1", "Organization/o2", "Organization/o1"],
+    "?_type=Patient,Organization&_sort=-_id": [
+        "Patient/p2",
+        "Patient/p1",
+        "Organization/o2",
+        "Organization/o1",
+    ],
     "?_id=p1": ["Patient/p1"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("url", "expected"), MATCHES.items(), ids=list(MATCHES))
@@ -126,12 +146,16 @@ INCLUDED = {
     "Observation?_id=a&_include=*": {"Patient/p1", "Practitioner/d1"},
     "Observation?_id=a&_include=Observation:*": {"Patient/p1", "Practitioner/d1"},
     "Observation?_id=c&_include:iterate=Observation:derived-from": {"Observation/b", "Observation/a"},
-    "Observation?_id=a&_include=Observation:patient&_include:iterate=Patient:organization&_include:iterate=Organization:partof": {"Patient/p1", "Organization/o1", "Organization/o2"},
-    "Patient?_id=p2&_revinclude=Observation:patient&_revinclude=Condition:subject": {"Observation/c", "Condition/k"},
+    "Observation?_id=a&_include=Observation:patient&_include:iterate=Patient:organization"
+    "&_include:iterate=Organization:partof": {"Patient/p1", "Organization/o1", "Organization/o2"},
+    "Patient?_id=p2&_revinclude=Observation:patient&_revinclude=Condition:subject": {
+        "Observation/c",
+        "Condition/k",
+    },
     "Patient?_id=p2&_revinclude=Group:*": {"Group/g1"},
     "Patient?_id=p2&_revinclude=Observation:derived-from": set(),
     "?_type=Condition,Encounter&_include=Condition:subject": {"Patient/p2"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("url", "expected"), INCLUDED.items(), ids=list(INCLUDED))

@@ -20,5 +20,17 @@ class GunicornLogger(Logger):  # type: ignore[misc]
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         return
 
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """gunicorn quotes the request line that it cannot read, and the address it came from."""
+        if msg.startswith("Invalid request from"):
+            msg = "a request that is no HTTP was refused"
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """gunicorn quotes the URL."""
+        if str(msg).startswith("Error handling request"):
+            msg, args = "a request failed outside of the application", ()
+        super().exception(msg, *args, **kwargs)
+
     def reopen_files(self) -> None:
         return

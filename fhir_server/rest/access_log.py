@@ -12,10 +12,13 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, request
 
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.fhir.instant import format_instant
 
 _log = logging.getLogger("fhir_server.access")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PLACES = frozenset({"fhir", "metadata", "health"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{1,64}")
 
 
@@ -75,7 +78,7 @@ def install_access_log(app: Flask) -> None:
         if _log.isEnabledFor(logging.INFO):
             fields = {
                 "request_id": g.request_id,
-                "method": request.method,
+                "method": request.method if request.method in _METHODS else "",
                 "resource": _resource(request.path),
                 "status": response.status_code,
                 "ms": round(1000 * (time.perf_counter() - g.began), 1),
@@ -86,7 +89,7 @@ def install_access_log(app: Flask) -> None:
 
 
 def _resource(path: str) -> str:
-    """Patient, or health, never what follows it."""
+    """Patient, or health, never what follows it, and no other word: a mistaken URL may begin with a name."""
     parts = path.strip("/").split("/")
     name = parts[1] if len(parts) > 1 and parts[0] == "fhir" else parts[0]
-    return name if name.isalpha() and len(name) < 64 else ""
+    return name if name in _PLACES or load_definitions().is_resource_type(name) else ""

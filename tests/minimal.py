@@ -105,8 +105,13 @@ def _something(type_: str) -> Resource:
     raise AssertionError(type_)
 
 
+_SPECIAL = {"_filter": "_id eq x"}
+
+
 def search_value(parameter: SearchParameter) -> str:
     """Returns a value that the type of a search parameter accepts."""
+    if parameter.code in _SPECIAL:
+        return _SPECIAL[parameter.code]
     if parameter.type == "composite":
         return "$".join(search_value(DEFINITIONS.search_parameter(url)) for url, _ in parameter.component)
     return _VALUES[parameter.type]

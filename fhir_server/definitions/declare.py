@@ -31,8 +31,8 @@ _INTERACTIONS = (
 # The audit trail takes new events (IHE ITI-20) and never changes or loses one.
 _APPEND_ONLY = {"AuditEvent": ("read", "vread", "history-instance", "history-type", "create", "search-type")}
 _SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
-_EVERYWHERE = ("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
-_LATER = frozenset({"_content", "_filter", "_text", "near"})
+_EVERYWHERE = ("_filter", "_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
+_LATER = frozenset({"_content", "_text", "near"})
 
 
 def build_declaration(definitions: Definitions, version: str, date: str) -> Json:

@@ -30,7 +30,9 @@ def _bounds(clause: Condition) -> bool:
         return join is not None and join(_bounds(c) for c in clause.clauses)
     if isinstance(clause, Clause):
         return clause.modifier not in _UNBOUND_MODIFIERS and not _excludes(clause)
-    return isinstance(clause, Compartment | Chain | Has | Members | Among)
+    if isinstance(clause, Among):
+        return clause.is_bound
+    return isinstance(clause, Compartment | Chain | Has | Members)
 
 
 def _excludes(clause: Clause) -> bool:

@@ -13,10 +13,11 @@ from fhir_server.fhir.primitives import is_id
 from fhir_server.search.element_types import UNKNOWN, token_elements
 from fhir_server.search.escapes import split
 from fhir_server.search.extraction import FIELDS, type_table
+from fhir_server.search.filter_conditions import Reader, read_filter
 from fhir_server.search.include import MAX_INCLUDES, read_include
 from fhir_server.search.parameters import PARAMETER_TYPES, composite
 from fhir_server.search.parameters.parameter_type import TYPE, Asked
-from fhir_server.search.query import Chain, Clause, Condition, Has, Members, Query
+from fhir_server.search.query import Chain, Clause, Condition, Group, Has, Members, Query
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 
 MAX_PARAMETERS = 100
@@ -142,6 +143,8 @@ def read_condition(name: str, text: str, context: _Context, steps: int = 0) -> C
         return _read_chain(name, text, context, steps)
     if name == "_list":
         return _read_list(text)
+    if name == "_filter":
+        return _read_filter(name, text, context, steps)
     return _read_clause(name, text, context)
 
 
@@ -152,6 +155,47 @@ def _read_list(text: str) -> Members:
     if not all(is_id(id_) for id_ in lists) or len(lists) > MAX_STEPS:
         raise Invalid(f"_list: ids of Lists, at most {MAX_STEPS}", "http._list")
     return Members(lists, "_list", lists)
+
+
+@dataclass(frozen=True, slots=True)
+class _FilterReader:
+    """Reads the names and values inside a _filter (filter_conditions.Reader)."""
+
+    context: _Context
+    steps: int
+
+    @property
+    def resource_type(self) -> str:
+        return self.context.resource_type
+
+    def parameter(self, code: str) -> tuple[str, tuple[str, ...]]:
+        parameter, stored = _find(code, code, self.context)
+        return parameter.type, stored
+
+    def clause(self, name: str, text: str) -> Clause:
+        if _UNREADABLE.search(text):
+            raise Invalid(f"{name}: the value has characters that no text has", f"http.{name}")
+        return _read_clause(name, text, self.context)
+
+    def chain(self, head: str, inside: Callable[[Reader], tuple[Condition, ...]]) -> Condition:
+        if self.steps >= MAX_STEPS:
+            raise TooCostly(f"at most {MAX_STEPS} references in one chain", "http._filter")
+        return _chain(head, ("_filter", ""), self.context, lambda c: inside(_FilterReader(c, self.steps + 1)))
+
+
+def _read_filter(name: str, text: str, context: _Context, steps: int) -> Group:
+    if name not in context.declared(context.resource_type):
+        raise _NotSupportedHere(NotSupported(f"{name} is not supported", f"http.{name}"))
+    try:
+        group = read_filter(text, _FilterReader(context, steps))
+    except _NotSupportedHere as refusal:
+        reason = refusal.error.diagnostics
+        raise _NotSupportedHere(NotSupported(f"_filter: {reason}", "http._filter")) from None
+    except NotSupported as error:
+        raise _NotSupportedHere(error) from None
+    if _fan_out((group,)) > MAX_TARGETS:
+        raise TooCostly("_filter: say the types of the targets, or ask less at once", "http._filter")
+    return group
 
 
 def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
@@ -170,31 +214,39 @@ def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
 def _read_chain(name: str, text: str, context: _Context, steps: int) -> Chain:
     """Reads [reference].[parameter] or [reference]:[type].[parameter]."""
     head, _, rest = name.partition(".")
+    return _chain(head, (name, text), context, lambda c: (read_condition(rest, text, c, steps + 1),))
+
+
+def _chain(
+    head: str, asked: tuple[str, str], context: _Context, inside: Callable[[_Context], tuple[Condition, ...]]
+) -> Chain:
+    """Reads what is asked of each type of target; `asked` is name and value of the whole."""
+    name, text = asked
     code, _, type_ = head.partition(":")
     parameter, stored = _find_reference(code, name, context)
     if type_:
         _check_modifier(parameter, type_, head)
     types = (type_,) if type_ else parameter.target
     if not types or types == ("Resource",):
-        raise Invalid(f"{name}: say the type of the target, as in {code}:Patient.{rest}", f"http.{name}")
+        raise Invalid(f"{name}: say the type of the target, as in {code}:Patient", f"http.{name}")
     targets: list[Query] = []
     refusals: list[_NotSupportedHere] = []
     for target in types:
         try:
-            condition = read_condition(rest, text, context.of(target), steps + 1)
-            targets.append(Query(target, (condition,)))
+            targets.append(Query(target, inside(context.of(target))))
         except _NotSupportedHere as refusal:
             refusals.append(refusal)
     if not targets:
         raise refusals[0]
-    if _fan_out(targets) > MAX_TARGETS:
+    if sum(_fan_out(q.clauses) + 1 for q in targets) > MAX_TARGETS:
         raise TooCostly(f"{name}: say the types of the targets", f"http.{name}")
     return Chain(stored, tuple(targets), name, (text,))
 
 
-def _fan_out(targets: Sequence[Query]) -> int:
-    inner = [c for q in targets for c in q.clauses if isinstance(c, Chain)]
-    return len(targets) + sum(_fan_out(c.targets) for c in inner)
+def _fan_out(clauses: Sequence[Condition]) -> int:
+    """Returns the searches to which chains lead from here."""
+    chained = sum(_fan_out(q.clauses) + 1 for c in clauses if isinstance(c, Chain) for q in c.targets)
+    return chained + sum(_fan_out(c.clauses) for c in clauses if isinstance(c, Group))
 
 
 def _find_reference(code: str, name: str, context: _Context) -> tuple[SearchParameter, tuple[str, ...]]:

@@ -74,11 +74,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """A chain, reverse chain or list that was answered: what it found."""
+    """A chain, reverse chain or list that was answered: what it found; or any other filter of documents."""
 
     filter: dict[str, Any]
     name: str
     texts: tuple[str, ...]
+    is_bound: bool = True
+    """An index leads to what it matches."""
 
 
 Condition = Clause | Compartment | Chain | Has | Members | Group | Among

@@ -35,6 +35,9 @@ INCLUDE_BOUND = 1_000
 SCAN_BOUND = 50_000
 """Resources of a type from which on a search needs a criterion that an index serves."""
 
+TOKEN_BOUND = 8
+"""Systems of one code that are told apart; each costs a round trip."""
+
 ITERATIONS = 10
 """Rounds of _include:iterate."""
 
@@ -133,6 +136,13 @@ class GuardedSearch:
             compile_query(query), reach.filter, stored, resource_type, STEP_BOUND + 1, self._session
         )
         return _bounded(found)
+
+    def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
+        """Returns the tokens that begin so; None in a patient's record and where there are many."""
+        if constrain(self._context, resource_type, "s").patient:
+            return None
+        found = self._resources.tokens(resource_type, prefix, TOKEN_BOUND + 1, self._session)
+        return None if len(found) > TOKEN_BOUND else found
 
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List the caller may read."""

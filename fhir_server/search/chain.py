@@ -1,4 +1,4 @@
-"""Searches inside a search: chains, reverse chains and lists, answered one step at a time.
+"""Searches inside a search: chains, reverse chains, lists and codes in any system, one step at a time.
 
 https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.html#has
 
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from fhir_server.search.entries import Filter
-from fhir_server.search.query import Among, Chain, Condition, Group, Has, Members, Query
+from fhir_server.search.branches import implied_patient
+from fhir_server.search.entries import Filter, escape
+from fhir_server.search.parameters.token import TokenValue
+from fhir_server.search.query import Among, Chain, Clause, Condition, Group, Has, Members, Query
 
 
 class Lookup(Protocol):
@@ -25,13 +27,20 @@ class Lookup(Protocol):
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         """Returns the ids of a type to which matches refer by the entries named `stored`."""
 
+    def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
+        """Returns the tokens in use that begin with a prefix; None where it is not worth asking."""
+
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List."""
 
 
 def resolve(query: Query, lookup: Lookup) -> Query:
     """Returns the query with every step answered; what is left can be compiled."""
-    clauses = tuple(_resolve(clause, query.resource_type, lookup) for clause in query.clauses)
+    in_record = any(implied_patient(clause, query.resource_type) for clause in query.clauses)
+    clauses = tuple(
+        clause if in_record and isinstance(clause, Clause) else _resolve(clause, query.resource_type, lookup)
+        for clause in query.clauses
+    )
     return replace(query, clauses=clauses)
 
 
@@ -46,7 +55,30 @@ def _resolve(clause: Condition, resource_type: str, lookup: Lookup) -> Condition
         return Among({"_id": {"$in": list(dict.fromkeys(members))}}, clause.name, clause.texts)
     if isinstance(clause, Group):
         return replace(clause, clauses=tuple(_resolve(c, resource_type, lookup) for c in clause.clauses))
+    if isinstance(clause, Clause) and clause.type == "token" and not clause.modifier:
+        return _in_any_system(clause, resource_type, lookup)
     return clause
+
+
+def _in_any_system(clause: Clause, resource_type: str, lookup: Lookup) -> Condition:
+    """Turns a code without system into the tokens of the systems in use: an index gives those in order.
+
+    An identifier leads to few anyway, and an id is no entry.
+    """
+    if clause.code in ("_id", "identifier") or not all(_is_in_any_system(v) for v in clause.values):
+        return clause
+    tokens: list[str] = []
+    for code in clause.stored:
+        for value in clause.values:
+            found = lookup.tokens(resource_type, f"{code}={escape(value.code)}|")
+            if found is None:
+                return clause
+            tokens += found
+    return Among({"t": {"$in": tokens}}, clause.name, clause.texts)
+
+
+def _is_in_any_system(value: Any) -> bool:
+    return isinstance(value, TokenValue) and value.system is None and value.code is not None
 
 
 def _among_references(chain: Chain, lookup: Lookup) -> Among:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.search.entries import EVERYTHING, PRESENT, Filter, prefix_range
+from fhir_server.search.branches import Branches, plan_branches
+from fhir_server.search.entries import EVERYTHING, PRESENT, Filter, narrow, prefix_range
 from fhir_server.search.extraction import type_table
+from fhir_server.search.intervals import bounded, point_length
 from fhir_server.search.parameters import PARAMETER_TYPES, composite
 from fhir_server.search.parameters.date import DateValue
 from fhir_server.search.parameters.parameter_type import Match
@@ -27,10 +29,18 @@ class Plan:
     filter: Filter
     """Always bounds `t`, which a deleted resource has empty."""
     sort: Sort
+    branches: Branches | None = None
+    """The same criteria, as indexes answer them best."""
+
+    def match(self, constraint: Filter) -> Filter:
+        """Returns the filter under a further one."""
+        if self.branches is not None:
+            return self.branches.match(constraint)
+        return narrow(self.filter, constraint) if constraint else self.filter
 
     def pipeline(self, constraint: Filter, limit: int, cursor: Cursor | None = None) -> list[Stage]:
         """Returns the stages for a page under a further filter; no limit when it is 0."""
-        stages = self.sort.stages({"$and": [self.filter, constraint]}, cursor)
+        stages = self.sort.stages(self.match(constraint), cursor)
         return [*stages, {"$limit": limit}] if limit else stages
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None = None) -> Cursor:
@@ -40,11 +50,26 @@ class Plan:
 
 def compile_query(query: Query) -> Plan:
     """Compiles a query."""
-    filters = [_compile(c, query.resource_type) for c in query.clauses]
-    if not any(_bounds_tokens(c, query.resource_type) for c in query.clauses):
-        filters.insert(0, {"t": {"$eq": EVERYTHING}})
-    filter_ = filters[0] if len(filters) == 1 else {"$and": filters}
-    return Plan(query.resource_type, filter_, plan_sort(query.resource_type, query.sort))
+    compiled = [_compile(c, query.resource_type) for c in query.clauses]
+    is_bound = any(_bounds_tokens(c, query.resource_type) for c in query.clauses)
+    everything: list[Filter] = [] if is_bound else [{"t": {"$eq": EVERYTHING}}]
+    if not is_bound:
+        compiled = [_lead(c, f) for c, f in zip(query.clauses, compiled, strict=True)]
+    filters = everything + compiled
+    return Plan(
+        query.resource_type,
+        filters[0] if len(filters) == 1 else {"$and": filters},
+        plan_sort(query.resource_type, query.sort),
+        plan_branches(query, compiled, everything),
+    )
+
+
+def _lead(clause: Condition, filter_: Filter) -> Filter:
+    """Makes a range such that its index is worth reading."""
+    if not isinstance(clause, Clause) or clause.modifier:
+        return filter_
+    alternatives = filter_["$or"] if set(filter_) == {"$or"} else [filter_]
+    return _any([bounded(f, point_length(clause.type)) for f in alternatives])
 
 
 def compartment_filter(patient: str) -> Filter:
@@ -54,6 +79,8 @@ def compartment_filter(patient: str) -> Filter:
 
 def _bounds_tokens(clause: Condition, resource_type: str) -> bool:
     """True where what matches has an entry in `t` anyway."""
+    if isinstance(clause, Among):
+        return set(clause.filter) == {"t"}
     if not isinstance(clause, Clause) or clause.modifier in ("not", "missing"):
         return False
     return clause.code not in _FIELDS and _is_tokens(clause, resource_type)

@@ -8,6 +8,8 @@
 | name=dupont            | string, folded; no `|`                                              |
 | name^Dupont            | string as written                                                   |
 | code~                  | there is a value, but nothing in it that could be looked for        |
+| date~+               | the primary date lasts longer than a day, or there are several      |
+| date~-               | the primary date ends before it starts                              |
 | subject:identifier=…   | logical reference                                                   |
 | p=17                   | a compartment, where a resource is in several                       |
 
@@ -17,6 +19,7 @@
 | probability                   | number, hi included                                          |
 | value-quantity=g.m-3|<system> | quantity in canonical units                                  |
 | value-quantity=~mg/dL         | the number as written, beside its code or unit as written    |
+| key~+, key~-                  | the same entry again: it is no point; it ends before it starts |
 
 Composites join the values of their components with `$`. In values, `% | $ ~ ^` and controls are
 percent-encoded.
@@ -29,6 +32,13 @@ import re
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
+
+LONG = "~+"
+"""After the name of the primary date: it lasts longer than a day, or there are several. After a key of r: so
+does this entry, which is there a second time; a number or quantity that is no point counts as long."""
+
+REVERSED = "~-"
+"""Likewise, where it ends before it starts."""
 
 EVERYTHING = "*"
 """The token of every resource that is not deleted."""
@@ -78,6 +88,16 @@ def _hash_long(value: str) -> str:
 
 def _percent(match: re.Match[str]) -> str:
     return f"%{ord(match[0]):02X}"
+
+
+def narrow(filter_: Filter, condition: Filter) -> Filter:
+    """Returns a filter under a further condition, which goes into each of its alternatives.
+
+    MongoDB reads alternatives by their indexes, in order, only where they are outermost.
+    """
+    if set(filter_) == {"$or"}:
+        return {"$or": [{"$and": [f, condition]} for f in filter_["$or"]]}
+    return {"$and": [filter_, condition]}
 
 
 def prefix_range(prefix: str) -> Filter:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from fhir_server.definitions.registry import SearchParameter, load_definitions
 from fhir_server.fhirpath.evaluate import Expression, compile_expression
 from fhir_server.fhirpath.node import FhirPathError, Node
+from fhir_server.search.intervals import point_length
 from fhir_server.search.parameters import PARAMETER_TYPES
 from fhir_server.search.parameters.composite import Component
 from fhir_server.search.primary_date import DATES
@@ -25,6 +26,7 @@ _FIRST_STEP = re.compile(
     r"\(*(?P<type>[A-Z]\w*)\.(?P<name>[a-z]\w*)(?:\.as\((?P<method>\w+)\)| as (?P<operator>\w+))?"
 )
 _COMPONENT_STEP = re.compile(r"(?P<name>[a-z]\w*)(?:\.as\((?P<method>\w+)\)| as (?P<operator>\w+))?")
+_OF_PATIENT = ".where(resolve() is Patient)"
 _LOGIC = re.compile(r" (?:and|or|xor|implies) |[!=]=|\bexists\(|\bempty\(|\bnot\(")
 
 
@@ -34,6 +36,8 @@ class Use(NamedTuple):
     code: str
     field: str
     extract: Callable[[Node, str], list[Any]]
+    length: int
+    """What lasts longer is no point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,45 @@ def type_table(resource_type: str) -> TypeTable:
         patient=frozenset(s for c in patient for s in stored.get(c, ())),
         primary_date=date if date in compiled else "",
     )
+
+
+@cache
+def patient_codes(resource_type: str) -> frozenset[str]:
+    """Returns the stored parameters whose references to a Patient put a resource into its compartment.
+
+    Those of the compartment, and those that look at the same elements: where the compartment names `subject`,
+    `patient` is `subject` of a Patient.
+    """
+    if resource_type == "Patient":
+        # Is in its own compartment only, whatever it refers to.
+        return frozenset()
+    parameters = load_definitions().search_parameters(resource_type)
+    table = type_table(resource_type)
+    inside = {b for code in table.patient for b in _plain_branches(parameters[code], resource_type)}
+    return frozenset(
+        code
+        for code, parameter in parameters.items()
+        if parameter.type == "reference"
+        and table.stored.get(code) == (code,)
+        and inside.issuperset(_plain_branches(parameter, resource_type))
+    )
+
+
+def _plain_branches(parameter: SearchParameter, resource_type: str) -> set[str]:
+    return {b.replace(_OF_PATIENT, "") for b in _branches(parameter, resource_type)}
+
+
+@cache
+def refers_to_patients(resource_type: str, code: str) -> bool:
+    """True where a reference parameter finds references to Patients only, whatever targets it declares."""
+    parameter = load_definitions().search_parameters(resource_type)[code]
+    elements = load_definitions().structure(resource_type).elements
+    for branch in _branches(parameter, resource_type):
+        element = elements.get(branch.removeprefix(f"{resource_type}."))
+        targets = element.targets.get("Reference") if element else None
+        if not branch.endswith(_OF_PATIENT) and targets != ("Patient",):
+            return False
+    return True
 
 
 def _is_extracted(parameter: SearchParameter) -> bool:
@@ -179,7 +222,7 @@ def _extraction(
             )
         else:
             kind = PARAMETER_TYPES[parameters[code].type]
-            uses.append(Use(code, kind.field, kind.extract))
+            uses.append(Use(code, kind.field, kind.extract, point_length(parameters[code].type)))
     return Extraction(expression, tuple(uses), tuple(composites))
 
 

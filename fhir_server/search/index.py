@@ -12,10 +12,11 @@ from typing import Any
 from fhir_server.errors import Invalid
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.node import Node
-from fhir_server.search.entries import EVERYTHING, PRESENT
+from fhir_server.search.entries import EVERYTHING, LONG, PRESENT
 from fhir_server.search.extraction import Extraction, Use, type_table
+from fhir_server.search.intervals import mark
 from fhir_server.search.parameters import composite
-from fhir_server.search.primary_date import sort_key
+from fhir_server.search.primary_date import DAY_MS, sort_key
 
 _TO_PATIENT = "|Patient"
 
@@ -51,17 +52,25 @@ class _Entries:
             else:
                 for node in nodes:
                     entries = use[2](node, self.base_url)
-                    self._add_ranges(use[0], entries)
+                    self._add_ranges(use[0], entries, use[3])
                     if not entries and node[0] is not None:
                         self.tokens[use[0] + PRESENT] = None
         for code, components in extraction.composites:
             for node in nodes:
                 found, ordered = composite.extract(node, components, resource, self.base_url)
                 self.tokens.update(dict.fromkeys(code + token for token in found))
-                self._add_ranges(code, ordered)
+                self._add_ranges(code, ordered, 0)
+
+    def mark_primary_date(self, code: str) -> None:
+        """Adds what tells a search that the sort key is not all of the date."""
+        dates = [r for r in self.ranges if r[0] == code]
+        if len(dates) > 1:
+            self.tokens[code + LONG] = None
+        for _, lo, hi in dates:
+            self.tokens.update(dict.fromkeys(code + m for m in mark(lo, hi, DAY_MS)))
 
     def _add_tokens(self, use: Use, nodes: list[Node]) -> None:
-        code, _, extract = use
+        code, _, extract, _ = use
         tokens = self.tokens
         for node in nodes:
             entries = extract(node, self.base_url)
@@ -70,9 +79,12 @@ class _Entries:
             if not entries and node[0] is not None:
                 tokens[code + PRESENT] = None
 
-    def _add_ranges(self, code: str, entries: Sequence[tuple[Any, ...]]) -> None:
-        for entry in entries:
-            self.ranges[(code + entry[0], *entry[1:])] = None
+    def _add_ranges(self, code: str, entries: Sequence[tuple[Any, ...]], length: int) -> None:
+        for key, *ends in entries:
+            self.ranges[(code + key, *ends)] = None
+            if len(ends) == 2 and not 0 <= ends[1] - ends[0] <= length:
+                for marked in mark(ends[0], ends[1], length):
+                    self.ranges[(code + key + marked, *ends)] = None
 
 
 def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") -> IndexEntries:
@@ -93,6 +105,7 @@ def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") 
     if len(patients) > 1:
         # The document's `p` names one compartment only.
         entries.tokens.update(dict.fromkeys(f"p={p}" for p in patients))
+    entries.mark_primary_date(table.primary_date)
     return IndexEntries(
         patients=patients,
         tokens=list(entries.tokens),

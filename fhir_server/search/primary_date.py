@@ -28,8 +28,25 @@ _END = 2**43
 """Dates are kept from 1691 to 2248; those beyond count as the last millisecond before."""
 
 
+DAY_MS = 86_400_000
+
+
+def sort_key_range(lo: int | None, hi: int | None) -> dict[str, int]:
+    """Returns the bounds of the sort keys of dates from `lo` to `hi`, both included; None is open."""
+    bounds: dict[str, int] = {}
+    if lo is not None:
+        bounds["$gte"] = _clamp(lo) << _HASH_BITS
+    if hi is not None:
+        bounds["$lt"] = (_clamp(hi) + 1) << _HASH_BITS
+    return bounds
+
+
+def _clamp(milliseconds: int) -> int:
+    return min(max(milliseconds, 1 - _END), _END - 1)
+
+
 def sort_key(milliseconds: int | None, resource_id: str) -> int:
     """Returns date and 20 bits of a hash of the id as one Int64; no date sorts before all dates."""
     digest = blake2b(resource_id.encode("utf-8", "replace"), digest_size=3).digest()
-    clamped = -_END if milliseconds is None else min(max(milliseconds, 1 - _END), _END - 1)
+    clamped = -_END if milliseconds is None else _clamp(milliseconds)
     return (clamped << _HASH_BITS) | (int.from_bytes(digest, "big") >> 4)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fhir_server.errors import Invalid
-from fhir_server.search.entries import Filter
+from fhir_server.search.entries import Filter, narrow
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.parameters import PARAMETER_TYPES
 from fhir_server.search.query import SortKey
@@ -57,7 +57,7 @@ class ByDate:
     def stages(self, filter_: Filter, cursor: Cursor | None) -> list[Stage]:
         if cursor is not None:
             last, seen = _unpack(cursor, 2)
-            filter_ = {"$and": [filter_, {"sk": {"$lte": last}, "_id": {"$nin": seen}}]}
+            filter_ = narrow(filter_, {"sk": {"$lte": last}, "_id": {"$nin": seen}})
         return [{"$match": filter_}, {"$sort": {"sk": -1}}]
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:
@@ -81,7 +81,7 @@ class ByFields:
             # Redundant, and what the index takes its bounds from.
             first, direction, value = rows[0]
             bound = {first: {"$lte" if direction < 0 else "$gte": value}}
-            filter_ = {"$and": [filter_, bound, _beyond(rows)]}
+            filter_ = narrow(filter_, {"$and": [bound, _beyond(rows)]})
         return [{"$match": filter_}, {"$sort": dict(self.fields)}]
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:

@@ -41,10 +41,12 @@ STATE = "state"
 _SNAPSHOT_UNAVAILABLE = 246
 _SNAPSHOT_ATTEMPTS = 7
 
+TOKEN_INDEX = "token"  # noqa: S105  # of the index entries
+
 _HAS_PATIENT = {"p": {"$exists": True}}
 RESOURCE_INDEXES = (
     IndexModel([("p", 1), ("t", 1), ("sk", -1)], name="patient", partialFilterExpression=_HAS_PATIENT),
-    IndexModel([("t", 1), ("sk", -1), ("vis", 1)], name="token"),
+    IndexModel([("t", 1), ("sk", -1), ("vis", 1)], name=TOKEN_INDEX),
     IndexModel([("r.k", 1), ("r.lo", 1), ("r.hi", 1)], name="range"),
     IndexModel([("lu", -1), ("_id", -1)], name="updated"),
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
@@ -53,7 +55,7 @@ RESOURCE_INDEXES = (
 # range or change, so it carries two indexes instead of five.
 AUDIT_INDEXES = (
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
-    IndexModel([("t", 1), ("sk", -1)], name="token"),
+    IndexModel([("t", 1), ("sk", -1)], name=TOKEN_INDEX),
 )
 OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     HISTORY: (

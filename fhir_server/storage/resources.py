@@ -15,7 +15,7 @@ from pymongo.client_session import ClientSession
 from fhir_server.search.compile import Plan
 from fhir_server.search.entries import prefix_range
 from fhir_server.storage.history_window import HistoryWindow
-from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
+from fhir_server.storage.mongo import HISTORY, TOKEN_INDEX, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
 _FOUND = {"t": 0, "r": 0}
@@ -84,7 +84,7 @@ class Resources:
         bound: dict[str, Any] = {"limit": limit} if limit else {}
         with translated():
             return self._mongo.collection(plan.resource_type).count_documents(
-                {"$and": [plan.filter, constraint]},
+                plan.match(constraint),
                 session=session,
                 maxTimeMS=self._mongo.timeout_ms,
                 **bound,
@@ -96,7 +96,7 @@ class Resources:
         """Returns up to `limit` ids of the matches of a plan, in no order."""
         with translated():
             found = self._mongo.collection(plan.resource_type).find(
-                {"$and": [plan.filter, constraint]},
+                plan.match(constraint),
                 {"_id": 1},
                 limit=limit,
                 session=session,
@@ -115,7 +115,7 @@ class Resources:
     ) -> list[str]:
         """Returns up to `limit` ids of a type to which the matches of a plan refer by one of the codes."""
         pipeline: list[Document] = [
-            {"$match": {"$and": [plan.filter, constraint]}},
+            {"$match": plan.match(constraint)},
             {"$project": {"t": 1}},
             {"$unwind": "$t"},
             {"$match": {"$or": [{"t": prefix_range(f"{code}=")} for code in codes]}},
@@ -128,6 +128,29 @@ class Resources:
             )
             found = [row["_id"].partition("=")[2].rpartition("|") for row in rows]
         return list(dict.fromkeys(id_ for id_, _, type_ in found if type_ == resource_type))
+
+    def tokens(
+        self, resource_type: str, prefix: str, limit: int, session: ClientSession | None = None
+    ) -> list[str]:
+        """Returns up to `limit` tokens in use that begin with a prefix: one key of the index for each."""
+        collection = self._mongo.collection(resource_type)
+        found: list[str] = []
+        bounds = prefix_range(prefix)
+        with translated():
+            while len(found) < limit:
+                # Read along the index, so that the least of its further tokens is the next one in use.
+                row = collection.find_one(
+                    {"t": {"$elemMatch": bounds}},
+                    {"t": 1},
+                    hint=TOKEN_INDEX,
+                    session=session,
+                    max_time_ms=self._mongo.timeout_ms,
+                )
+                if row is None:
+                    break
+                found.append(min(t for t in row["t"] if t.startswith(prefix) and t not in found))
+                bounds = {"$gt": found[-1], "$lt": prefix_range(prefix)["$lt"]}
+        return found
 
     def entries(
         self, resource_type: str, resource_id: str, constraint: Document, session: ClientSession | None = None

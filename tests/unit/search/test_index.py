@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, Unprocessable
-from fhir_server.search.entries import after, escape, escape_prefix, hash_system
+from fhir_server.search.entries import LONG, REVERSED, after, escape, escape_prefix, hash_system
 from fhir_server.search.extraction import type_table
 from fhir_server.search.fold import fold
 from fhir_server.search.index import extract_index
@@ -28,6 +28,11 @@ def tokens(resource: dict[str, Any], code: str) -> list[str]:
 
 
 def ranges(resource: dict[str, Any], code: str) -> list[tuple[Any, ...]]:
+    """The ranges of one parameter, without what is there a second time."""
+    return [r for r in all_ranges(resource, code) if not r[0].endswith((LONG, REVERSED))]
+
+
+def all_ranges(resource: dict[str, Any], code: str) -> list[tuple[Any, ...]]:
     found = extract_index(resource, 0).ranges
     return [tuple(r.values()) for r in found if r["k"].partition("=")[0] == code]
 
@@ -326,3 +331,31 @@ def test_any_valid_resource_has_an_index(resource: dict[str, Any]) -> None:
 def test_what_is_no_resource_type_is_refused(resource_type: Any) -> None:
     with pytest.raises(Invalid):
         extract_index({"resourceType": resource_type, "id": "1"}, 0)
+
+
+def test_intervals_that_are_no_points_are_there_twice() -> None:
+    quantity = {"value": 5, "comparator": ">=", "unit": "mg"}
+    found = all_ranges(
+        {"resourceType": "Observation", "id": "1", "valueQuantity": quantity}, "value-quantity"
+    )
+    assert [key for key, *_ in found] == ["value-quantity=~mg", "value-quantity=~mg~+"]
+    assert found[0][1:] == found[1][1:]
+    reversed_ = {"low": {"value": 2, "unit": "a"}, "high": {"value": 1, "unit": "a"}}
+    condition = {"resourceType": "Condition", "id": "1", "onsetRange": reversed_}
+    assert [key for key, *_ in all_ranges(condition, "onset-age")] == ["onset-age=~a", "onset-age=~a~-"]
+
+
+@pytest.mark.parametrize(
+    ("period", "marks"),
+    [
+        ({"start": "2020-01-01", "end": "2020-01-01"}, []),
+        ({"start": "2020-01-01", "end": "2020-01-02"}, ["~+"]),
+        ({"start": "2020-01-01"}, ["~+"]),
+        ({"start": "2020-01-02", "end": "2019-01-01"}, ["~-"]),
+    ],
+)
+def test_a_primary_date_says_when_its_start_is_not_all(period: dict[str, str], marks: list[str]) -> None:
+    encounter = {"resourceType": "Encounter", "id": "1", "period": period}
+    assert tokens(encounter, "date") == marks
+    found = [r["k"].removeprefix("date") for r in extract_index(encounter, 0).ranges]
+    assert [k for k in found if not k.startswith("=")] == ["", *marks]

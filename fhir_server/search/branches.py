@@ -1,0 +1,171 @@
+"""Criteria → branches that one index answers each: by record, by sort key, by the token that comes first.
+
+MongoDB takes the bounds of one condition on `t` for each use of an index, the first one written, and reads
+in the order of `sk` what it finds there. So the most selective token comes first, a reference to a Patient
+becomes that patient's record, and a range of the primary date becomes a range of `sk`. Every branch holds all
+criteria: what is added narrows where the index looks, never what matches. docs/decisions/0012-search-plans.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from fhir_server.search.element_types import token_elements
+from fhir_server.search.entries import LONG, REVERSED, Filter
+from fhir_server.search.extraction import patient_codes, refers_to_patients, type_table
+from fhir_server.search.parameters.date import DateValue
+from fhir_server.search.primary_date import DAY_MS, sort_key_range
+from fhir_server.search.query import Among, Clause, Compartment, Condition, Query
+
+
+class Span(NamedTuple):
+    """Where the starts of the dates that match lie, in ms; None is open."""
+
+    lo: int | None
+    hi: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The criteria of a query, and how an index leads to what meets them."""
+
+    criteria: tuple[Filter, ...]
+    """All, the one that leads first."""
+    own: tuple[Filter, ...]
+    """Those that being in the record does not imply."""
+    patient: str = ""
+    """Everything that matches is in this patient's record; "" where nobody knows."""
+    spans: tuple[tuple[Filter, ...], ...] = ((),)
+    """Alternatives of which every match meets one."""
+
+    def match(self, constraint: Filter) -> Filter:
+        """Returns the filter under a further constraint, one branch for each use of an index."""
+        outer = [constraint] if constraint else []
+        if not self.patient:
+            return _any_of([[*outer, *span, *self.criteria] for span in self.spans])
+        inside: Filter = {"p": {"$eq": self.patient}}
+        if "p" in constraint:
+            # Whoever is bound to a patient sees what is in that record alone, and there `p` says so.
+            return _any_of([[*outer, inside, *span, *self.own] for span in self.spans])
+        branches = [[*outer, inside, *span, *self.own] for span in self.spans]
+        several: Filter = {"t": {"$eq": f"p={self.patient}"}}
+        return _any_of([*branches, [*outer, several, *self.own]])
+
+
+def _any_of(branches: Sequence[Sequence[Filter]]) -> Filter:
+    filters = [{"$and": list(b)} if len(b) > 1 else b[0] for b in branches]
+    return filters[0] if len(filters) == 1 else {"$or": filters}
+
+
+def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence[Filter]) -> Branches:
+    """Returns the branches of a query, whose clauses are compiled already; `everything` goes before them."""
+    rows = sorted(
+        zip(query.clauses, compiled, strict=True), key=lambda row: _rank(row[0], row[1], query.resource_type)
+    )
+    criteria = (*everything, *(f for _, f in rows))
+    spans = _spans(query)
+    patients = [p for c in query.clauses if (p := implied_patient(c, query.resource_type))]
+    patient = next((c.patient for c in query.clauses if isinstance(c, Compartment)), (*patients, "")[0])
+    # Only this one is implied by being in the record: another compartment, or a reference, says more.
+    own = (*everything, *(f for c, f in rows if c != Compartment(patient)))
+    leads_itself = not everything and implied_patient(rows[0][0], query.resource_type)
+    if not patient or (leads_itself and len(own) == len(criteria)):
+        return Branches(criteria, criteria, "", spans)
+    return Branches(criteria, own, patient, spans)
+
+
+# --- the record ------------------------------------------------------------------------------------
+
+
+def implied_patient(clause: Condition, resource_type: str) -> str:
+    """Returns the patient in whose compartment everything is that meets a clause; "" where nobody knows."""
+    if isinstance(clause, Compartment):
+        return clause.patient
+    if not isinstance(clause, Clause) or clause.type != "reference" or len(clause.values) != 1:
+        return ""
+    value = clause.values[0]
+    if clause.modifier not in ("", "Patient") or "Patient" not in value.types:
+        return ""
+    is_patient = len(value.types) == 1 or refers_to_patients(resource_type, clause.code)
+    return value.id if is_patient and patient_codes(resource_type).issuperset(clause.stored) else ""
+
+
+# --- which condition leads ----------------------------------------------------------------------------
+
+_LAST = 9
+_FEW = 64
+
+
+def _rank(clause: Condition, filter_: Filter, resource_type: str) -> int:
+    """Orders conditions by how few entries they are likely to lead to; only the first matters."""
+    if isinstance(clause, Among) and set(filter_) == {"t"} and len(filter_["t"].get("$in", ())) <= _FEW:
+        return 3
+    if not isinstance(clause, Clause) or set(filter_) != {"t"} or clause.modifier in ("not", "missing"):
+        return _LAST - isinstance(clause, Clause)
+    if implied_patient(clause, resource_type):
+        return 7
+    is_exact = not {"$eq", "$in"}.isdisjoint(filter_["t"])
+    return _selectivity(resource_type, clause.code, clause.type) + (0 if is_exact else 1)
+
+
+@cache
+def _selectivity(resource_type: str, code: str, type_: str) -> int:
+    if code == "identifier":
+        return 0
+    if type_ == "token" and token_elements(resource_type, code).systemless:
+        return 5
+    if code in ("category", "class"):
+        return 4
+    return 1 if type_ == "reference" else 2
+
+
+# --- the primary date ---------------------------------------------------------------------------------
+
+
+def _spans(query: Query) -> tuple[tuple[Filter, ...], ...]:
+    """Returns bounds of `sk` for the dates that are asked.
+
+    A date that lasts no longer than a day is near its start. Longer ones, several ones and those that end
+    before they start carry a token of their own, and are looked for by it.
+    """
+    date = type_table(query.resource_type).primary_date
+    clauses = [c for c in query.clauses if isinstance(c, Clause) and c.code == date and c.modifier == ""]
+    span = _meet([_join([_SPANS[v.prefix](v) for v in c.values]) for c in clauses])
+    if span == Span(None, None):
+        return ((),)
+    spans: list[tuple[Filter, ...]] = [({"sk": sort_key_range(span.lo, span.hi)},)]
+    if span.lo is not None:
+        later: tuple[Filter, ...] = ({"t": {"$eq": date + LONG}},)
+        spans.append(later if span.hi is None else (*later, {"sk": sort_key_range(None, span.hi)}))
+    spans.append(({"t": {"$eq": date + REVERSED}},))
+    return tuple(spans)
+
+
+def _join(spans: Sequence[Span]) -> Span:
+    """One of them holds."""
+    los, his = [s.lo for s in spans if s.lo is not None], [s.hi for s in spans if s.hi is not None]
+    all_lo, all_hi = len(los) == len(spans), len(his) == len(spans)
+    return Span(min(los) if all_lo else None, max(his) if all_hi else None)
+
+
+def _meet(spans: Sequence[Span]) -> Span:
+    """All of them hold."""
+    los, his = [s.lo for s in spans if s.lo is not None], [s.hi for s in spans if s.hi is not None]
+    return Span(max(los, default=None), min(his, default=None))
+
+
+_SPANS: dict[str, Callable[[DateValue], Span]] = {
+    "eq": lambda v: Span(v.lo, v.hi),
+    "ne": lambda v: Span(None, None),
+    "gt": lambda v: Span(v.hi - DAY_MS, None),
+    "lt": lambda v: Span(None, v.lo),
+    "ge": lambda v: Span(min(v.lo, v.hi - DAY_MS), None),
+    "le": lambda v: Span(None, v.hi),
+    "sa": lambda v: Span(v.hi, None),
+    "eb": lambda v: Span(None, v.lo),
+    "ap": lambda v: Span(v.lo - DAY_MS, v.hi),
+}
+"""Prefix → where a date starts that matches, lasts at most a day and does not end before it starts."""

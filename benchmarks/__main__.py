@@ -79,7 +79,7 @@ def _compare(
                     "with mongod",
                 )
             )
-        rows = compare(chosen, data, mongod, folder, workers=workers, threads=threads, rounds=options.rounds)
+        rows = compare(chosen, data, mongod, folder, shape=(workers, threads), rounds=options.rounds)
         for row in rows:
             _print(row)
             if row.application != "floor":

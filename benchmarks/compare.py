@@ -71,16 +71,16 @@ def compare(
     mongod: psutil.Process,
     folder: Path,
     *,
-    workers: int,
-    threads: int,
+    shape: tuple[int, int],
     rounds: int,
 ) -> Iterator[Compared]:
-    """Yields how the applications did, floor first, comparison by comparison."""
-    shape = {"WORKERS": str(workers), "THREADS": str(threads)}
+    """Yields how the applications did, floor first; `shape` is workers and threads."""
+    workers, threads = shape
+    environment = {"WORKERS": str(workers), "THREADS": str(threads)}
     with ExitStack() as stack:
         running = {
             name: stack.enter_context(
-                gunicorn(application, (data.floor if name == "floor" else data.subject) | shape, folder)
+                gunicorn(application, (data.floor if name == "floor" else data.subject) | environment, folder)
             )
             for name, application in APPLICATIONS.items()
         }

@@ -63,6 +63,11 @@ def create_app() -> Flask:
             b'{"resourceType":"Bundle","type":"searchset","entry":[' + entries + b"]}", content_type=_JSON
         )
 
+    _add_writes(app, documents)
+    return app
+
+
+def _add_writes(app: Flask, documents: dict[str, dict[str, Any]]) -> None:
     @app.post("/fhir/<resource_type>")
     def create(resource_type: str) -> Response:
         document = dict(documents[_key(request.get_data())])
@@ -92,8 +97,6 @@ def create_app() -> Flask:
         with database().client.start_session() as session:
             session.with_transaction(replace, read_concern=ReadConcern("snapshot"), write_concern=JOURNALED)
         return Response(decompress(document["z"]), content_type=_JSON)
-
-    return app
 
 
 def _key(body: bytes) -> str:

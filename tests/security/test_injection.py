@@ -89,7 +89,7 @@ def test_in_a_header(fhir: FhirHttp, header: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", OPERATORS)
-def test_in_criteria(fhir: FhirHttp, somebody: str, text: str) -> None:
+def test_operators_in_criteria_are_text(fhir: FhirHttp, somebody: str, text: str) -> None:
     answer = fhir.post(
         "Patient", patient(), headers={"If-None-Exist": f"identifier={text.replace('%', '%25')}"}
     )

@@ -28,7 +28,7 @@ from tests.running_server import RunningServer
 # --- one event per access ---------------------------------------------------------------------------
 
 
-def test_a_read(fhir: FhirHttp, watch: Any, owner: str, pulse: str) -> None:
+def test_a_read_leaves_one_event(fhir: FhirHttp, watch: Any, owner: str, pulse: str) -> None:
     seen = watch()
     fhir.get(pulse)
     event = seen.only()
@@ -46,14 +46,14 @@ def test_a_read_that_was_not_modified_and_a_head(fhir: FhirHttp, watch: Any, pul
     assert [told(e) for e in seen.events()] == [("read", "R", "0")] * 2
 
 
-def test_a_vread(fhir: FhirHttp, watch: Any, owner: str, pulse: str) -> None:
+def test_a_vread_leaves_one_event(fhir: FhirHttp, watch: Any, owner: str, pulse: str) -> None:
     seen = watch()
     fhir.get(f"{pulse}/_history/1")
     assert told(seen.only()) == ("vread", "R", "0")
     assert touched(seen.only()) == {f"{pulse}/_history/1", f"Patient/{owner}"}
 
 
-def test_writes(fhir: FhirHttp, watch: Any, owner: str) -> None:
+def test_writes_leave_one_event_each(fhir: FhirHttp, watch: Any, owner: str) -> None:
     seen = watch()
     stored = create(fhir, observation(f"Patient/{owner}"))
     path = f"Observation/{stored['id']}"
@@ -104,7 +104,7 @@ def test_a_search_that_finds_nothing(fhir: FhirHttp, watch: Any) -> None:
     assert queries(seen.only()) == ["Observation?code=nothing-has-this"]
 
 
-def test_histories(fhir: FhirHttp, watch: Any, pulse: str) -> None:
+def test_histories_leave_their_events(fhir: FhirHttp, watch: Any, pulse: str) -> None:
     seen = watch()
     fhir.get(f"{pulse}/_history")
     assert told(seen.only()) == ("history-instance", "R", "0")
@@ -154,7 +154,9 @@ def test_the_open_pages_leave_none(server: RunningServer, watch: Any) -> None:
         ("DELETE", "Observation?colour=blue", "delete"),
     ],
 )
-def test_a_failure_is_told(fhir: FhirHttp, watch: Any, method: str, path: str, interaction: str) -> None:
+def test_a_failure_is_told_in_the_trail(
+    fhir: FhirHttp, watch: Any, method: str, path: str, interaction: str
+) -> None:
     seen = watch()
     assert fhir.request(method, path).status_code in (400, 404)
     event = seen.only()

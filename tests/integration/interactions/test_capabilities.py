@@ -27,7 +27,7 @@ def test_all_types_of_r4_are_served(fhir: FhirHttp) -> None:
 
 
 @pytest.mark.parametrize(("query", "status"), [("mode=full", 200), ("mode=normative", 200), ("mode=x", 400)])
-def test_modes(fhir: FhirHttp, query: str, status: int) -> None:
+def test_a_mode_of_the_statement_is_checked(fhir: FhirHttp, query: str, status: int) -> None:
     assert fhir.get(f"metadata?{query}").status_code == status
 
 

@@ -266,7 +266,7 @@ def test_criteria_of_a_reference_are_read_strictly(fhir: FhirHttp, criteria: str
 # --- conditional entries and duplicates -------------------------------------------------------------
 
 
-def test_conditional_entries(fhir: FhirHttp) -> None:
+def test_conditional_entries_stand_for_what_they_find(fhir: FhirHttp) -> None:
     keys = [uuid.uuid4().hex for _ in range(4)]
     ids = [create(fhir, patient(key))["id"] for key in keys[:3]]
     rows = send(

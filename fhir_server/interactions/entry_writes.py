@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from fhir_server.definitions.registry import load_definitions
-from fhir_server.errors import Invalid, Issue, MultipleMatches
+from fhir_server.errors import Invalid, Issue, MultipleMatches, NotSupported
 from fhir_server.fhir import Resource
 from fhir_server.fhir.elements import rewrite_links
 from fhir_server.fhir.logical_id import new_id
@@ -169,7 +169,7 @@ def _criteria(exchange: Exchange, entry: Entry) -> Query | None:
     if text is None:
         return None
     if not offered:
-        raise Invalid(f"conditional interactions on {request.resource_type} are not offered")
+        raise NotSupported(f"conditional interactions on {request.resource_type} are not offered")
     return parse_criteria(exchange, request.resource_type, text)
 
 

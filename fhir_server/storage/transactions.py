@@ -118,13 +118,6 @@ class WriteSession:
             {"$and": [{"_id": {"$eq": resource_id}}, constraint]}, session=self.session
         )
 
-    def exists(self, resource_type: str, resource_id: str) -> bool:
-        """Tells whether the id is taken, by anything the caller may or may not see."""
-        found = self._mongo.collection(resource_type).find_one(
-            {"_id": {"$eq": resource_id}}, {"_id": 1}, session=self.session
-        )
-        return found is not None
-
     def insert(self, resource_type: str, document: Document) -> Stored:
         """Adds a new resource."""
         self._inserts.setdefault(resource_type, []).append(document)

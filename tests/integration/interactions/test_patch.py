@@ -183,3 +183,28 @@ def test_a_conditional_patch_of_none_or_several_is_refused(fhir: FhirHttp, count
 def test_a_conditional_patch_needs_criteria_it_knows(fhir: FhirHttp, query: str) -> None:
     operations = [{"op": "add", "path": "/active", "value": True}]
     problem(fhir.patch(f"Patient{query}", operations, headers={"Prefer": "handling=lenient"}), 400)
+
+
+# --- in a Bundle ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"resourceType": "Binary", "contentType": "application/json", "data": "W10="},
+        {"resourceType": "Binary", "contentType": PATCH_JSON},
+        {"resourceType": "Binary", "contentType": PATCH_JSON, "data": "e30="},
+        {"resourceType": "Patient"},
+    ],
+)
+@pytest.mark.parametrize("type_", ["batch", "transaction"])
+def test_an_entry_that_is_no_patch_is_refused(
+    fhir: FhirHttp, path: str, type_: str, document: Resource
+) -> None:
+    row = {"resource": document, "request": {"method": "PATCH", "url": path}}
+    answer = fhir.post("", {"resourceType": "Bundle", "type": type_, "entry": [row]})
+    if type_ == "batch":
+        assert body(answer)["entry"][0]["response"]["status"][0] == "4"
+    else:
+        assert answer.status_code in (400, 422)
+    assert fhir.get(path).headers["ETag"] == 'W/"1"'

@@ -347,3 +347,22 @@ def test_several_matches_of_a_conditional_entry_fail_all(fhir: FhirHttp) -> None
     ):
         issue = problem(fhir.post("", transaction(entry("POST", "Patient", patient()), row)), 412)
         assert issue["expression"][0].startswith("Bundle.entry[1]")
+
+
+def test_a_conditional_patch_is_one_of_the_changes(fhir: FhirHttp) -> None:
+    key = uuid.uuid4().hex
+    stored = create(fhir, patient(key, active=True))
+    removal = {
+        "resourceType": "Binary",
+        "contentType": "application/json-patch+json",
+        "data": "W3sib3AiOiJyZW1vdmUiLCJwYXRoIjoiL2FjdGl2ZSJ9XQ==",
+    }
+    change = entry("PATCH", f"Patient?identifier={key}", removal)
+    twice = [change, entry("PUT", f"Patient/{stored['id']}", stored)]
+    problem(fhir.post("", transaction(*twice)), 400)
+    (row,) = send(fhir, change)
+    assert row["response"]["location"] == f"Patient/{stored['id']}/_history/2"
+    assert "active" not in row["resource"]
+    for bad, status in ((f"identifier={key}x", 404), ("colour=x", 400), ("", 400)):
+        answer = fhir.post("", transaction(entry("PATCH", f"Patient?{bad}", removal)))
+        assert problem(answer, status)["expression"][0].startswith("Bundle.entry[0]")

@@ -81,6 +81,13 @@ def criteria_query(exchange: Exchange, resource_type: str, parameters: Sequence[
     return query
 
 
+def refuse_criteria(parameters: Sequence[tuple[str, str]], expression: str) -> None:
+    """Refuses criteria in the URL of a create: who means "unless there is one" must not get a duplicate."""
+    if any(name not in _RESULT_PARAMETERS for name, _ in parameters):
+        text = "a create has no criteria in its URL; those of a conditional create are in If-None-Exist"
+        raise Invalid(text, expression)
+
+
 def single_match(store: GuardedStore, query: Query) -> Stored | None:
     """Returns the one match, None when there is none; raises MultipleMatches for more."""
     matches = store.search(query, 2).matches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_server.errors import NotSupported
 from fhir_server.fhir import Resource
 from fhir_server.fhir.logical_id import new_id
-from fhir_server.interactions.conditional import lock_criteria, parse_criteria, single_match
+from fhir_server.interactions.conditional import lock_criteria, parse_criteria, refuse_criteria, single_match
 from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.received import received_resource
 from fhir_server.interactions.written import written
@@ -15,6 +15,7 @@ from fhir_server.storage.stored import Stored
 
 def create(exchange: Exchange) -> FhirResponse:
     """POST [type]: 201 with a new resource, or 200 with the one that If-None-Exist names."""
+    refuse_criteria(exchange.request.query, "http.query")
     resource = received_resource(exchange)
     criteria = exchange.request.headers.get("if-none-exist")
     if criteria is None:

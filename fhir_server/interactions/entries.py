@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from fhir_server.errors import Invalid, Issue
 from fhir_server.fhir import Resource
-from fhir_server.interactions.conditional import decode_parameters
+from fhir_server.interactions.conditional import decode_parameters, refuse_criteria
 from fhir_server.interactions.messages import Exchange, FhirRequest
 
 _HEADERS = {
@@ -67,6 +67,8 @@ def _read_entry(exchange: Exchange, row: Resource, index: int) -> Entry:
     elif method in _WITH_RESOURCE:
         headers["prefer"] = "return=minimal"
     parameters = decode_parameters(query, f"{path}.request.url")
+    if method == "POST":
+        refuse_criteria(parameters, f"{path}.request.url")
     fhir_request = FhirRequest(method, segments, tuple(parameters), headers, resource=resource)
     return Entry(index, row.get("fullUrl", ""), fhir_request, query)
 

@@ -6,7 +6,17 @@ import re
 
 import pytest
 
-from tests.examples import SYSTEM_URI, body, create, observation, patient, problem, total
+from tests.examples import (
+    SYSTEM_URI,
+    body,
+    create,
+    entry,
+    observation,
+    patient,
+    problem,
+    total,
+    transaction,
+)
 from tests.http_client import FhirHttp
 
 
@@ -163,3 +173,15 @@ def test_post_to_an_instance_is_405(fhir: FhirHttp) -> None:
     answer = fhir.post("Patient/1", patient())
     problem(answer, 405)
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "PUT", "PATCH", "DELETE", "HEAD"}
+
+
+def test_criteria_in_the_url_of_a_create_are_refused_and_make_no_duplicate(fhir: FhirHttp) -> None:
+    search = f"Patient?identifier={SYSTEM_URI}|in-the-url"
+    issue = problem(fhir.post(search, patient("in-the-url")), 400)
+    assert "If-None-Exist" in issue["diagnostics"]
+    posted = transaction(entry("POST", search, patient("in-the-url")))
+    assert problem(fhir.post("", posted), 400)["expression"] == ["Bundle.entry[0].request.url"]
+    answers = body(fhir.post("", posted | {"type": "batch"}))["entry"]
+    assert answers[0]["response"]["status"].startswith("400")
+    assert total(fhir, search) == 0
+    assert fhir.post("Patient?_pretty=true&_summary=true", patient("in-the-url")).status_code == 201

@@ -69,6 +69,9 @@ class Caller:
 def merge_accesses(accesses: Iterable[Access]) -> list[Access]:
     """Joins the accesses of one request that differ only in what they touched, one per patient and kind."""
     merged: dict[Access, list[str]] = {}
+    accesses = list(accesses)
+    if len(accesses) == 1:  # a read, most of the time
+        return accesses
     for access in accesses:
         merged.setdefault(replace(access, references=()), []).extend(access.references)
     return [replace(key, references=tuple(dict.fromkeys(found))) for key, found in merged.items()]

@@ -32,9 +32,7 @@ class PageLinks:
 
     def __init__(self, exchange: Exchange, path: str, applied: Iterable[tuple[str, str]]) -> None:
         self._exchange = exchange
-        self._path = path
-        self._applied = list(applied)
-        self._text = f"{path}?{urlencode(self._applied)}"
+        self._text = f"{path}?{urlencode(list(applied))}"
         self.cursor, self._earlier = self._open()
 
     @property
@@ -63,12 +61,11 @@ class PageLinks:
         return links
 
     def _url(self, cursor: Any, earlier: list[Any]) -> str:
-        parameters = self._applied
-        if cursor is not None:
-            token_id = self._exchange.store.context.token_id
-            page = self._exchange.seal.seal([cursor, earlier], token_id, self._text)
-            parameters = [*parameters, ("_page", page)]
-        return f"{self._exchange.base_url}/{self._path}?{urlencode(parameters)}".removesuffix("?")
+        url = f"{self._exchange.base_url}/{self._text}"
+        if cursor is None:
+            return url.removesuffix("?")
+        page = self._exchange.seal.seal([cursor, earlier], self._exchange.store.context.token_id, self._text)
+        return f"{url}{'' if url.endswith('?') else '&'}_page={page}"
 
 
 def build_searchset(

@@ -42,6 +42,14 @@ def check_sent(content_type: str, *, is_patch: bool) -> None:
         raise UnsupportedMedia("FHIR JSON is encoded in UTF-8", "http.Content-Type")
 
 
+def check_coding(content_encoding: str) -> None:
+    """Raises UnsupportedMedia for a compressed body. RFC 9110 §15.5.16"""
+    if content_encoding.strip().lower() not in ("", "identity"):
+        error = UnsupportedMedia("a body is sent without Content-Encoding", "http.Content-Encoding")
+        error.headers["Accept-Encoding"] = "identity"
+        raise error
+
+
 def _is_r4(parameters: str) -> bool:
     version = _parameter(parameters, "fhirversion")
     return not version or version in _VERSIONS

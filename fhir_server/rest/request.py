@@ -9,7 +9,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from fhir_server.errors import Invalid, TooLarge, UnsupportedMedia
 from fhir_server.interactions.messages import FhirRequest
-from fhir_server.rest.media import FORM, check_accepted, check_sent
+from fhir_server.rest.media import FORM, check_accepted, check_coding, check_sent
 
 _MOST_PARAMETERS = 1000
 _EDGE = frozenset({"_format", "_pretty"})
@@ -81,6 +81,7 @@ def _is_form(request: Request) -> bool:
 
 
 def _raw(request: Request) -> bytes:
+    check_coding(request.headers.get("Content-Encoding", ""))
     try:
         return request.get_data(cache=True)
     except RequestEntityTooLarge as error:

@@ -155,7 +155,12 @@ def _value(key: SortKey) -> Value:
     pick = "$max" if key.descending else "$min"
     kind = PARAMETER_TYPES[key.type]
     if kind.field == "t":
-        return Value({pick: _filtered("$t", "$$e", [(f"{c}=", f"{c}>") for c in key.stored])}, key.descending)
+        found = _filtered("$t", "$$e", [(f"{c}=", f"{c}>") for c in key.stored])
+        if key.type != "string":
+            # What follows the value (system, type) would sort 1| after 12|.
+            value = {"$first": {"$split": ["$$e", "|"]}}
+            found = {"$map": {"input": found, "as": "e", "in": value}}
+        return Value({pick: found}, key.descending)
     if key.type != "quantity":
         return Value({pick: _starts([(c, f"{c}\x00") for c in key.stored])}, key.descending)
     canonical = {pick: _starts([(f"{c}=", f"{c}=~") for c in key.stored])}

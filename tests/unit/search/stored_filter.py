@@ -139,6 +139,10 @@ def _evaluate(expression: Any, document: Document, variables: dict[str, Any]) ->
     if operator in ("$min", "$max"):
         values = _evaluate(operand, document, variables)
         return (min if operator == "$min" else max)(values) if values else None
+    if operator == "$first":
+        return _evaluate(operand, document, variables)[0]
+    if operator == "$split":
+        return _evaluate(operand[0], document, variables).split(operand[1])
     if operator == "$cond":
         chosen = operand[1] if _evaluate(operand[0], document, variables) else operand[2]
         return _evaluate(chosen, document, variables)

@@ -109,6 +109,17 @@ def _key(document_: Document, code: str) -> Any:
     return (canonical or [r["lo"] for r in found] or [None])[0]
 
 
+@pytest.mark.parametrize("sort", ["url", "-url"])
+def test_a_uri_sorts_before_those_that_continue_it(sort: str) -> None:
+    urls = ["http://example.org/1", "http://example.org/1/a", "http://example.org/12"]
+    documents = [
+        document({"resourceType": "ValueSet", "id": f"v{i}", "url": url}, 0)
+        for i, url in enumerate(reversed(urls))
+    ]
+    found = [d["_id"] for d in run(plan("ValueSet", ("_sort", sort)).pipeline({}, 10), documents)]
+    assert found == (["v2", "v1", "v0"] if sort == "url" else ["v0", "v1", "v2"])
+
+
 @given(observations(), observations(), SORTS, st.integers(1, 3))
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_meanwhile_moves_nothing_else(

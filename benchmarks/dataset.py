@@ -128,13 +128,11 @@ class _Searches(CommandListener):
     """Remembers what the last search asked MongoDB."""
 
     def __init__(self) -> None:
-        self.stages: dict[str, Any] = {}
+        self.asked: dict[str, Any] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "aggregate":
-            self.stages = {
-                name: value for stage in event.command["pipeline"] for name, value in stage.items()
-            }
+        if event.command.get("find") == "Observation":
+            self.asked = {name: event.command.get(name) for name in ("filter", "sort", "limit")}
 
     def succeeded(self, event: Any) -> None:
         """Only what was asked counts."""
@@ -155,8 +153,7 @@ def _plans(settings: Settings, callers: tuple[Caller, ...]) -> dict[str, dict[st
         context = AccessContext("benchmark", "benchmark", scopes, patient=caller.record.patient)
         answer = server.interact(context, FhirRequest("GET", ("Observation",), tuple(parse_qsl(text))))
         assert answer.status == 200
-        stages = searches.stages
-        plans[text] = {"filter": stages["$match"], "sort": stages["$sort"], "limit": stages["$limit"]}
+        plans[text] = searches.asked
     server.mongo.close()
     return plans
 

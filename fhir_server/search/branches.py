@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fhir_server.search.element_types import token_elements
-from fhir_server.search.entries import LONG, REVERSED, Filter
+from fhir_server.search.entries import IRREGULAR, LONG, Filter
 from fhir_server.search.extraction import patient_codes, refers_to_patients, type_table
 from fhir_server.search.parameters.date import DateValue
 from fhir_server.search.primary_date import DAY_MS, sort_key_range
@@ -25,7 +25,13 @@ class Span(NamedTuple):
     """Where the starts of the dates that match lie, in ms; None is open."""
 
     lo: int | None
+    """Of those that last a day at most."""
+    long_lo: int | None
+    """Of the others."""
     hi: int | None
+
+
+_EVER = Span(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,44 +134,52 @@ def _selectivity(resource_type: str, code: str, type_: str) -> int:
 def _spans(query: Query) -> tuple[tuple[Filter, ...], ...]:
     """Returns bounds of `sk` for the dates that are asked.
 
-    A date that lasts no longer than a day is near its start. Longer ones, several ones and those that end
-    before they start carry a token of their own, and are looked for by it.
+    A date that lasts no longer than a day is near its start. Longer ones, and those that are several or end
+    before they start, carry a token of their own, and are looked for by it.
     """
     date = type_table(query.resource_type).primary_date
     clauses = [c for c in query.clauses if isinstance(c, Clause) and c.code == date and c.modifier == ""]
     span = _meet([_join([_SPANS[v.prefix](v) for v in c.values]) for c in clauses])
-    if span == Span(None, None):
+    if span == _EVER:
         return ((),)
-    spans: list[tuple[Filter, ...]] = [({"sk": sort_key_range(span.lo, span.hi)},)]
-    if span.lo is not None:
-        later: tuple[Filter, ...] = ({"t": {"$eq": date + LONG}},)
-        spans.append(later if span.hi is None else (*later, {"sk": sort_key_range(None, span.hi)}))
-    spans.append(({"t": {"$eq": date + REVERSED}},))
-    return tuple(spans)
+    spans = [_bounds(span.lo, span.hi)]
+    if span.long_lo != span.lo:
+        spans.append(({"t": {"$eq": date + LONG}}, *_bounds(span.long_lo, span.hi)))
+    return (*spans, ({"t": {"$eq": date + IRREGULAR}},))
+
+
+def _bounds(lo: int | None, hi: int | None) -> tuple[Filter, ...]:
+    return () if lo is None and hi is None else ({"sk": sort_key_range(lo, hi)},)
 
 
 def _join(spans: Sequence[Span]) -> Span:
     """One of them holds."""
-    los, his = [s.lo for s in spans if s.lo is not None], [s.hi for s in spans if s.hi is not None]
-    all_lo, all_hi = len(los) == len(spans), len(his) == len(spans)
-    return Span(min(los) if all_lo else None, max(his) if all_hi else None)
+    return Span(*(None if None in ends else pick(ends) for pick, ends in _ends(spans)))
 
 
 def _meet(spans: Sequence[Span]) -> Span:
     """All of them hold."""
-    los, his = [s.lo for s in spans if s.lo is not None], [s.hi for s in spans if s.hi is not None]
-    return Span(max(los, default=None), min(his, default=None))
+    opposite = {min: max, max: min}
+    return Span(
+        *(opposite[pick]((e for e in ends if e is not None), default=None) for pick, ends in _ends(spans))
+    )
+
+
+def _ends(spans: Sequence[Span]) -> list[tuple[Any, list[Any]]]:
+    """Returns the ends of the spans, each with what finds the widest."""
+    picks = (min, min, max)
+    return [(pick, [span[i] for span in spans]) for i, pick in enumerate(picks)]
 
 
 _SPANS: dict[str, Callable[[DateValue], Span]] = {
-    "eq": lambda v: Span(v.lo, v.hi),
-    "ne": lambda v: Span(None, None),
-    "gt": lambda v: Span(v.hi - DAY_MS, None),
-    "lt": lambda v: Span(None, v.lo),
-    "ge": lambda v: Span(min(v.lo, v.hi - DAY_MS), None),
-    "le": lambda v: Span(None, v.hi),
-    "sa": lambda v: Span(v.hi, None),
-    "eb": lambda v: Span(None, v.lo),
-    "ap": lambda v: Span(v.lo - DAY_MS, v.hi),
+    "eq": lambda v: Span(v.lo, v.lo, v.hi),
+    "ne": lambda v: _EVER,
+    "gt": lambda v: Span(v.hi - DAY_MS, None, None),
+    "lt": lambda v: Span(None, None, v.lo),
+    "ge": lambda v: Span(min(v.lo, v.hi - DAY_MS), None, None),
+    "le": lambda v: Span(None, None, v.hi),
+    "sa": lambda v: Span(v.hi, v.hi, None),
+    "eb": lambda v: Span(None, None, v.lo),
+    "ap": lambda v: Span(v.lo - DAY_MS, None, v.hi),
 }
-"""Prefix → where a date starts that matches, lasts at most a day and does not end before it starts."""
+"""Prefix → where a single date starts that matches and does not end before it starts."""

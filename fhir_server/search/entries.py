@@ -8,8 +8,8 @@
 | name=dupont            | string, folded; no `|`                                              |
 | name^Dupont            | string as written                                                   |
 | code~                  | there is a value, but nothing in it that could be looked for        |
-| date~+               | the primary date lasts longer than a day, or there are several      |
-| date~-               | the primary date ends before it starts                              |
+| date~+               | the primary date lasts longer than a day                            |
+| date~-               | it ends before it starts, or there are several                      |
 | subject:identifier=…   | logical reference                                                   |
 | p=17                   | a compartment, where a resource is in several                       |
 
@@ -34,11 +34,11 @@ from hashlib import blake2b
 from typing import Any
 
 LONG = "~+"
-"""After the name of the primary date: it lasts longer than a day, or there are several. After a key of r: so
-does this entry, which is there a second time; a number or quantity that is no point counts as long."""
+"""After the name of the primary date: it lasts longer than a day. After a key of r: so does this entry, which
+is there a second time; a number or quantity that is no point counts as long."""
 
-REVERSED = "~-"
-"""Likewise, where it ends before it starts."""
+IRREGULAR = "~-"
+"""Likewise, where it ends before it starts; of a primary date also where there are several."""
 
 EVERYTHING = "*"
 """The token of every resource that is not deleted."""

@@ -12,7 +12,7 @@ from typing import Any
 from fhir_server.errors import Invalid
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.node import Node
-from fhir_server.search.entries import EVERYTHING, LONG, PRESENT
+from fhir_server.search.entries import EVERYTHING, IRREGULAR, PRESENT
 from fhir_server.search.extraction import Extraction, Use, type_table
 from fhir_server.search.intervals import mark
 from fhir_server.search.parameters import composite
@@ -65,7 +65,7 @@ class _Entries:
         """Adds what tells a search that the sort key is not all of the date."""
         dates = [r for r in self.ranges if r[0] == code]
         if len(dates) > 1:
-            self.tokens[code + LONG] = None
+            self.tokens[code + IRREGULAR] = None
         for _, lo, hi in dates:
             self.tokens.update(dict.fromkeys(code + m for m in mark(lo, hi, DAY_MS)))
 

@@ -2,7 +2,7 @@
 
 `gt100` asks where a value ends, and the index `range` knows where it starts. Most values are points, which
 end where they start; an interval that is none has a second entry under a key of its own (LONG), and so has
-one that ends before it starts (REVERSED). Each condition becomes bounds on the starts of points, and a look
+one that ends before it starts (IRREGULAR). Each condition becomes bounds on the starts of points, and a look
 at the few others. docs/decisions/0012-search-plans.md
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fhir_server.search.entries import LONG, REVERSED, Filter
+from fhir_server.search.entries import IRREGULAR, LONG, Filter
 from fhir_server.search.primary_date import DAY_MS
 
 _LOWER, _UPPER = frozenset({"$gt", "$gte"}), frozenset({"$lt", "$lte"})
@@ -27,7 +27,7 @@ def mark(lo: float, hi: float, length: int) -> Iterator[str]:
     if hi - lo > length:
         yield LONG
     if hi < lo:
-        yield REVERSED
+        yield IRREGULAR
 
 
 def bounded(filter_: Filter, length: int) -> Filter:
@@ -58,7 +58,7 @@ def _alternatives(element: Filter, length: int) -> Iterator[Filter]:
             marks.append(LONG)
         elif operator in _UPPER and _UPPER.isdisjoint(starts):
             starts[operator] = value
-            marks.append(REVERSED)
+            marks.append(IRREGULAR)
     yield {"k": key, **({"lo": starts} if starts else {}), **({"hi": ends} if ends else {})}
     for marked in marks:
         yield element | {"k": key + marked}

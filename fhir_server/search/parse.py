@@ -60,6 +60,10 @@ class _NotSupportedHere(Exception):
         self.error = error
 
 
+class _NeverRefers(Invalid):
+    """A reference is asked for a type that it never has: one of several targets of a chain has no match."""
+
+
 def parse_query(
     resource_type: str,
     parameters: Sequence[tuple[str, str]],
@@ -206,7 +210,9 @@ def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
     inside = context.of(source)
     parameter, stored = _find_reference(code, name, inside)
     if parameter.target and context.resource_type not in parameter.target:
-        raise Invalid(f"{name}: {code} of {source} never refers to a {context.resource_type}", f"http.{name}")
+        raise _NeverRefers(
+            f"{name}: {code} of {source} never refers to a {context.resource_type}", f"http.{name}"
+        )
     condition = read_condition(rest, text, inside, steps + 1)
     return Has(Query(source, (condition,)), stored, name, (text,))
 
@@ -230,11 +236,11 @@ def _chain(
     if not types or types == ("Resource",):
         raise Invalid(f"{name}: say the type of the target, as in {code}:Patient", f"http.{name}")
     targets: list[Query] = []
-    refusals: list[_NotSupportedHere] = []
+    refusals: list[_NotSupportedHere | _NeverRefers] = []
     for target in types:
         try:
             targets.append(Query(target, inside(context.of(target))))
-        except _NotSupportedHere as refusal:
+        except (_NotSupportedHere, _NeverRefers) as refusal:
             refusals.append(refusal)
     if not targets:
         raise refusals[0]
@@ -305,7 +311,7 @@ def _check_modifier(parameter: SearchParameter, modifier: str, name: str) -> Non
         return
     if TYPE in allowed and load_definitions().is_resource_type(modifier):
         if parameter.target and modifier not in parameter.target:
-            raise Invalid(f"{name}: {parameter.code} never refers to a {modifier}", f"http.{name}")
+            raise _NeverRefers(f"{name}: {parameter.code} never refers to a {modifier}", f"http.{name}")
         return
     error = NotSupported(
         f"{name}: the modifier is not supported for a parameter of type {parameter.type}", f"http.{name}"

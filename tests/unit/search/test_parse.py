@@ -13,7 +13,7 @@ from fhir_server.errors import FhirError, Invalid, Issue, NotSupported, TooCostl
 from fhir_server.search.compile import compile_query
 from fhir_server.search.escapes import split, unescape
 from fhir_server.search.parse import parse_query
-from fhir_server.search.query import Clause, Compartment, Query, normalised_criteria
+from fhir_server.search.query import Chain, Clause, Compartment, Query, normalised_criteria
 from tests.unit.search import specification
 
 
@@ -251,3 +251,24 @@ def test_any_text_is_answered_by_a_plan_or_a_clear_refusal(parameters: Any, leni
         return
     assert compile_query(query).pipeline({}, 10)
     assert isinstance(normalised_criteria(query), str)
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "name", "text", "types"),
+    [
+        ("RiskAssessment", "encounter._has:Condition:encounter:code", "1", ["Encounter"]),
+        ("Observation", "has-member.subject:Location", "1", ["Observation", "QuestionnaireResponse"]),
+        ("Observation", "has-member.has-member:Observation", "1", ["Observation"]),
+    ],
+)
+def test_a_chain_leaves_out_the_targets_that_can_never_match(
+    resource_type: str, name: str, text: str, types: list[str]
+) -> None:
+    chain = parse(resource_type, (name, text))[0].clauses[0]
+    assert isinstance(chain, Chain)
+    assert [q.resource_type for q in chain.targets] == types
+
+
+def test_a_chain_of_which_no_target_can_match_is_refused() -> None:
+    with pytest.raises(Invalid, match="never refers"):
+        parse("RiskAssessment", ("encounter:EpisodeOfCare._has:Condition:encounter:code", "1"))

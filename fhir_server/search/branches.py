@@ -42,23 +42,27 @@ class Branches:
     """All, the one that leads first."""
     own: tuple[Filter, ...]
     """Those that being in the record does not imply."""
-    patient: str = ""
-    """Everything that matches is in this patient's record; "" where nobody knows."""
+    patients: tuple[str, ...] = ()
+    """Everything that matches is in one of these patients' records; none where nobody knows."""
     spans: tuple[tuple[Filter, ...], ...] = ((),)
     """Alternatives of which every match meets one."""
 
     def match(self, constraint: Filter) -> Filter:
         """Returns the filter under a further constraint, one branch for each use of an index."""
         outer = [constraint] if constraint else []
-        if not self.patient:
+        if not self.patients:
             return _any_of([[*outer, *span, *self.criteria] for span in self.spans])
-        inside: Filter = {"p": {"$eq": self.patient}}
+        inside: Filter = {"p": _one_of(self.patients)}
         if "p" in constraint:
             # Whoever is bound to a patient sees what is in that record alone, and there `p` says so.
             return _any_of([[*outer, inside, *span, *self.own] for span in self.spans])
         branches = [[*outer, inside, *span, *self.own] for span in self.spans]
-        several: Filter = {"t": {"$eq": f"p={self.patient}"}}
+        several: Filter = {"t": _one_of([f"p={patient}" for patient in self.patients])}
         return _any_of([*branches, [*outer, several, *self.own]])
+
+
+def _one_of(values: Sequence[str]) -> Filter:
+    return {"$eq": values[0]} if len(values) == 1 else {"$in": list(values)}
 
 
 def _any_of(branches: Sequence[Sequence[Filter]]) -> Filter:
@@ -73,30 +77,45 @@ def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence
     )
     criteria = (*everything, *(f for _, f in rows))
     spans = _spans(query)
-    patients = [p for c in query.clauses if (p := implied_patient(c, query.resource_type))]
-    patient = next((c.patient for c in query.clauses if isinstance(c, Compartment)), (*patients, "")[0])
+    found = [p for c in query.clauses if (p := implied_patients(c, query.resource_type))]
+    compartments = [(c.patient,) for c in query.clauses if isinstance(c, Compartment)]
+    patients = min([*compartments, *found], key=len, default=())
     # Only this one is implied by being in the record: another compartment, or a reference, says more.
-    own = (*everything, *(f for c, f in rows if c != Compartment(patient)))
-    leads_itself = not everything and implied_patient(rows[0][0], query.resource_type)
-    if not patient or (leads_itself and len(own) == len(criteria)):
-        return Branches(criteria, criteria, "", spans)
-    return Branches(criteria, own, patient, spans)
+    own = (*everything, *(f for c, f in rows if patients != (getattr(c, "patient", None),)))
+    leads_itself = not everything and implied_patients(rows[0][0], query.resource_type)
+    if not patients or (leads_itself and len(own) == len(criteria)):
+        return Branches(criteria, criteria, (), spans)
+    return Branches(criteria, own, patients, spans)
 
 
 # --- the record ------------------------------------------------------------------------------------
 
 
-def implied_patient(clause: Condition, resource_type: str) -> str:
-    """Returns the patient in whose compartment everything is that meets a clause; "" where nobody knows."""
+def implied_patients(clause: Condition, resource_type: str) -> tuple[str, ...]:
+    """Returns the patients in whose compartments is all that meets a clause; none where nobody knows."""
     if isinstance(clause, Compartment):
-        return clause.patient
-    if not isinstance(clause, Clause) or clause.type != "reference" or len(clause.values) != 1:
-        return ""
-    value = clause.values[0]
-    if clause.modifier not in ("", "Patient") or "Patient" not in value.types:
-        return ""
-    is_patient = len(value.types) == 1 or refers_to_patients(resource_type, clause.code)
-    return value.id if is_patient and patient_codes(resource_type).issuperset(clause.stored) else ""
+        return (clause.patient,)
+    if isinstance(clause, Among):
+        return _found_patients(clause, resource_type)
+    if not isinstance(clause, Clause) or clause.type != "reference" or len(clause.values) > _FEW:
+        return ()
+    if clause.modifier not in ("", "Patient") or not patient_codes(resource_type).issuperset(clause.stored):
+        return ()
+    is_patient = refers_to_patients(resource_type, clause.code)
+    known = (v for v in clause.values if v.types == ("Patient",) or (is_patient and "Patient" in v.types))
+    patients = tuple(value.id for value in known)
+    return tuple(dict.fromkeys(patients)) if len(patients) == len(clause.values) else ()
+
+
+def _found_patients(among: Among, resource_type: str) -> tuple[str, ...]:
+    """The same of a chain that was answered with few patients."""
+    tokens = among.filter["t"].get("$in", []) if set(among.filter) == {"t"} else []
+    if len(tokens) > _FEW:
+        return ()
+    codes = patient_codes(resource_type)
+    parts = [token.partition("=") for token in tokens]
+    patients = [v.removesuffix("|Patient") for c, _, v in parts if c in codes and v.endswith("|Patient")]
+    return tuple(dict.fromkeys(patients)) if len(patients) == len(tokens) else ()
 
 
 # --- which condition leads ----------------------------------------------------------------------------
@@ -107,12 +126,12 @@ _FEW = 64
 
 def _rank(clause: Condition, filter_: Filter, resource_type: str) -> int:
     """Orders conditions by how few entries they are likely to lead to; only the first matters."""
+    if not isinstance(clause, Compartment) and implied_patients(clause, resource_type):
+        return 7
     if isinstance(clause, Among) and set(filter_) == {"t"} and len(filter_["t"].get("$in", ())) <= _FEW:
         return 3
     if not isinstance(clause, Clause) or set(filter_) != {"t"} or clause.modifier in ("not", "missing"):
         return _LAST - isinstance(clause, Clause)
-    if implied_patient(clause, resource_type):
-        return 7
     is_exact = not {"$eq", "$in"}.isdisjoint(filter_["t"])
     return _selectivity(resource_type, clause.code, clause.type) + (0 if is_exact else 1)
 

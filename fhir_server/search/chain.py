@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fhir_server.search.branches import implied_patient
+from fhir_server.search.branches import implied_patients
 from fhir_server.search.entries import Filter, escape
 from fhir_server.search.parameters.token import TokenValue
 from fhir_server.search.query import Among, Chain, Clause, Condition, Group, Has, Members, Query
@@ -36,12 +36,17 @@ class Lookup(Protocol):
 
 def resolve(query: Query, lookup: Lookup) -> Query:
     """Returns the query with every step answered; what is left can be compiled."""
-    in_record = any(implied_patient(clause, query.resource_type) for clause in query.clauses)
+    in_record = any(implied_patients(clause, query.resource_type) for clause in query.clauses)
     clauses = tuple(
-        clause if in_record and isinstance(clause, Clause) else _resolve(clause, query.resource_type, lookup)
+        clause if in_record and _is_plain(clause) else _resolve(clause, query.resource_type, lookup)
         for clause in query.clauses
     )
     return replace(query, clauses=clauses)
+
+
+def _is_plain(clause: Condition) -> bool:
+    """True for what a record is small enough to be asked without preparation."""
+    return isinstance(clause, Clause) and not clause.modifier
 
 
 def _resolve(clause: Condition, resource_type: str, lookup: Lookup) -> Condition:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, Unprocessable
-from fhir_server.search.entries import LONG, IRREGULAR, after, escape, escape_prefix, hash_system
+from fhir_server.search.entries import IRREGULAR, LONG, after, escape, escape_prefix, hash_system
 from fhir_server.search.extraction import type_table
 from fhir_server.search.fold import fold
 from fhir_server.search.index import extract_index

@@ -71,6 +71,10 @@ types: $(INSTALLED) ## Check types.
 bench: $(INSTALLED) ## Run the benchmarks (ratios to bare floors).
 	$(BIN)/python -m benchmarks
 
+.PHONY: scale
+scale: $(INSTALLED) ## Measure searches on a million resources (SCALE_RESOURCES=1000000; 6 GB of disk).
+	$(BIN)/python -m benchmarks.scale
+
 .PHONY: seed
 seed: $(INSTALLED) ## Write the files of seed_data again from its content.
 	$(BIN)/python -m seed_data.build

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.bearer import Authenticator
+from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import FhirError
@@ -52,6 +53,7 @@ class Server:
             Resources(self.mongo),
             Transactions(self.mongo, settings.base_url),
             AuditRecorder(AuditTrail(self.mongo)),
+            Artefacts(settings.artefacts / "profiles"),
         )
         self.seal = PageSeal(self._page_secret)
         self._limits = Limits(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from fhir_server.audit.event import Access, Caller
 from fhir_server.audit.record import AuditRecorder
+from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, NotFound, VersionConflict
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
@@ -37,6 +38,7 @@ class Database:
     resources: Resources
     transactions: Transactions
     recorder: AuditRecorder
+    artefacts: Artefacts
 
 
 class GuardedStore:
@@ -171,7 +173,8 @@ class GuardedStore:
 
     @property
     def _searches(self) -> GuardedSearch:
-        return GuardedSearch(self.context, self._database.resources, self._session)
+        database = self._database
+        return GuardedSearch(self.context, database.resources, self._session, database.artefacts)
 
     def _note_search(self, query: Query, found: Sequence[Stored]) -> None:
         text = query.text

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Any
 
+from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.errors import Forbidden, TooCostly
+from fhir_server.fhir import Resource
+from fhir_server.fhir.json import parse_json
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import Reach, constrain
 from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
+from fhir_server.search.concepts import canonical_query
 from fhir_server.search.cost import describe_scan
 from fhir_server.search.include import Include, forward_targets, reverse_filter
 from fhir_server.search.query import Query
@@ -57,12 +61,15 @@ class Page:
 
 
 class GuardedSearch:
-    """The searches of one caller; also answers the steps of chains (search.chain.Lookup)."""
+    """The searches of one caller; also answers the steps of chains (search.lookup.Lookup)."""
 
-    def __init__(self, context: AccessContext, resources: Resources, session: Any) -> None:
+    def __init__(
+        self, context: AccessContext, resources: Resources, session: Any, artefacts: Artefacts
+    ) -> None:
         self._context = context
         self._resources = resources
         self._session = session
+        self._artefacts = artefacts
 
     def page(self, query: Query, limit: int, cursor: Any = None) -> Page:
         """Returns one page of matches, with what the query includes."""
@@ -152,6 +159,20 @@ class GuardedSearch:
             return []
         include = Include("List", ("item",), resource_type, reverse=False, iterate=False)
         return forward_targets([include], "List", [document]).get(resource_type, [])
+
+    def artefact(self, resource_type: str, reference: str) -> Resource | None:
+        """Returns a ValueSet or CodeSystem that comes with the server, or the newest the caller may see."""
+        own = self._artefacts.find(resource_type, reference)
+        reach = self._included_reach(resource_type)
+        if own is not None or reach is None:
+            return own
+        type_, _, resource_id = reference.partition("/")
+        if type_ == resource_type:
+            stored = self._resources.read(resource_type, resource_id, reach.filter, self._session)
+            return parse_json(stored.raw) if stored is not None and not stored.deleted else None
+        plan = compile_query(canonical_query(resource_type, reference))
+        found = self._find(plan, reach, 1)
+        return parse_json(read_document(resource_type, found[0]).raw) if found else None
 
     def _refuse_scan(self, query: Query, reach: Reach) -> None:
         """Refuses a search that would look at every resource of a large type; a patient's record is small."""

@@ -8,30 +8,16 @@ reach into it: a chain finds nothing through resources that the caller may not s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from fhir_server.search.branches import implied_patients
+from fhir_server.search.concepts import CONCEPT_MODIFIERS, find_codes
 from fhir_server.search.entries import Filter, escape
+from fhir_server.search.hierarchies import find_relatives
+from fhir_server.search.lookup import Lookup
 from fhir_server.search.parameters.token import TokenValue
 from fhir_server.search.query import Among, Chain, Clause, Condition, Group, Has, Members, Query
-
-
-class Lookup(Protocol):
-    """What answers the steps."""
-
-    def ids(self, query: Query, *, required: bool) -> list[str]:
-        """Returns the ids that match; none where the type is closed to the caller, unless it is required."""
-
-    def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
-        """Returns the ids of a type to which matches refer by the entries named `stored`."""
-
-    def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
-        """Returns the tokens in use that begin with a prefix; None where it is not worth asking."""
-
-    def members(self, list_id: str, resource_type: str) -> list[str]:
-        """Returns the ids of a type that are entries of a List."""
 
 
 def resolve(query: Query, lookup: Lookup) -> Query:
@@ -60,8 +46,18 @@ def _resolve(clause: Condition, resource_type: str, lookup: Lookup) -> Condition
         return Among({"_id": {"$in": list(dict.fromkeys(members))}}, clause.name, clause.texts)
     if isinstance(clause, Group):
         return replace(clause, clauses=tuple(_resolve(c, resource_type, lookup) for c in clause.clauses))
-    if isinstance(clause, Clause) and clause.type == "token" and not clause.modifier:
+    if isinstance(clause, Clause):
+        return _resolve_clause(clause, resource_type, lookup)
+    return clause
+
+
+def _resolve_clause(clause: Clause, resource_type: str, lookup: Lookup) -> Condition:
+    if clause.type == "token" and not clause.modifier:
         return _in_any_system(clause, resource_type, lookup)
+    if clause.type == "token" and clause.modifier in CONCEPT_MODIFIERS:
+        return find_codes(clause, resource_type, lookup)
+    if clause.type == "reference" and clause.modifier in ("below", "above"):
+        return find_relatives(clause, lookup)
     return clause
 
 

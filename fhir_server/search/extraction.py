@@ -15,8 +15,9 @@ from fhir_server.definitions.registry import SearchParameter, load_definitions
 from fhir_server.fhirpath.evaluate import Expression, compile_expression
 from fhir_server.fhirpath.node import FhirPathError, Node
 from fhir_server.search.intervals import point_length
-from fhir_server.search.parameters import PARAMETER_TYPES
+from fhir_server.search.parameters import PARAMETER_TYPES, token
 from fhir_server.search.parameters.composite import Component
+from fhir_server.search.parameters.token_text import WITHOUT_TEXTS
 from fhir_server.search.primary_date import DATES
 
 FIELDS = {"_id": "_id", "_lastUpdated": "lu"}
@@ -87,7 +88,9 @@ def type_table(resource_type: str) -> TypeTable:
     for codes in groups.values():
         plain = [c for c in codes if c not in components]
         for group in ([plain] if plain else []) + [[c] for c in codes if c in components]:
-            extraction = _extraction(group, compiled[group[0]], parameters, components, branches[group[0]])
+            extraction = _extraction(
+                group, compiled[group[0]], parameters, components, branches[group[0]], resource_type
+            )
             keys = _keys(group[0], branches[group[0]], parameters, resource_type)
             if keys is None:
                 always.append(extraction)
@@ -211,6 +214,7 @@ def _extraction(
     parameters: dict[str, SearchParameter],
     components: dict[str, tuple[tuple[str, SearchParameter], ...]],
     branches: tuple[str, ...],
+    resource_type: str,
 ) -> Extraction:
     uses: list[Use] = []
     composites: list[tuple[str, tuple[Component, ...]]] = []
@@ -222,7 +226,10 @@ def _extraction(
             )
         else:
             kind = PARAMETER_TYPES[parameters[code].type]
-            uses.append(Use(code, kind.field, kind.extract, point_length(parameters[code].type)))
+            extract = kind.extract
+            if extract is token.extract and resource_type in WITHOUT_TEXTS:
+                extract = token.extract_codes
+            uses.append(Use(code, kind.field, extract, point_length(parameters[code].type)))
     return Extraction(expression, tuple(uses), tuple(composites))
 
 

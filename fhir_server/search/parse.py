@@ -86,6 +86,8 @@ def parse_query(
     for name, text in parameters:
         try:
             query = _apply(query, name, text, context)
+        except _NeverRefers as refusal:
+            raise Invalid(refusal.diagnostics, issues=refusal.issues) from None
         except _NotSupportedHere as refusal:
             if not lenient:
                 raise refusal.error from None
@@ -232,6 +234,8 @@ def _chain(
     parameter, stored = _find_reference(code, name, context)
     if type_:
         _check_modifier(parameter, type_, head)
+        if not load_definitions().is_resource_type(type_):
+            raise Invalid(f"{name}: {type_} is no type of a target", f"http.{name}")
     types = (type_,) if type_ else parameter.target
     if not types or types == ("Resource",):
         raise Invalid(f"{name}: say the type of the target, as in {code}:Patient", f"http.{name}")

@@ -16,7 +16,7 @@ from fhir_server.fhirpath.evaluate import Environment, Expression
 from fhir_server.fhirpath.node import Node
 from fhir_server.search.entries import Filter, prefix_range
 from fhir_server.search.escapes import split
-from fhir_server.search.parameters import PARAMETER_TYPES
+from fhir_server.search.parameters import PARAMETER_TYPES, token
 from fhir_server.search.parameters.parameter_type import Asked, Match, TokenPattern
 from fhir_server.search.parameters.quantity import QuantityValue
 
@@ -53,7 +53,8 @@ def extract(
         # MolecularSequence's coordinates look at %resource.
         environment = None if expression.is_plain else Environment(resource=resource)
         nodes = expression.evaluate(node, environment)
-        entries = [e for n in nodes for e in kind.extract(n, base_url)]
+        extract_part = token.extract_codes if type_ == "token" else kind.extract
+        entries = [e for n in nodes for e in extract_part(n, base_url)]
         if kind.field == "t":
             # Exact strings and identifiers of references are no part of a composite.
             entries = [e[1:] for e in entries if e[0] == "="]

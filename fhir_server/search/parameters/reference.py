@@ -15,6 +15,13 @@ from fhir_server.search.parameters.parameter_type import TYPE, Asked, Match, Par
 
 _MAX_TYPES = 6
 
+PARENTS = {
+    "CarePlan": "part-of", "DeviceDefinition": "parent", "Encounter": "part-of", "Location": "partof",
+    "MedicationStatement": "part-of", "Organization": "partof", "Procedure": "part-of",
+    "ResearchStudy": "partof", "Specimen": "parent", "Task": "part-of",
+}  # fmt: skip
+"""Types that are parts of others of the same type → the parameter that says of which."""
+
 
 class ReferenceValue(NamedTuple):
     """What was asked."""
@@ -25,6 +32,13 @@ class ReferenceValue(NamedTuple):
     url: str = ""
     """Of a reference that is not local."""
     identifier: token.TokenValue | None = None
+
+
+class CanonicalVersions(NamedTuple):
+    """A canonical and all that is below its version: |1 has 1.0 and 1.1."""
+
+    url: str
+    version: str
 
 
 def extract(node: Node, base_url: str) -> list[str]:
@@ -40,7 +54,7 @@ def extract(node: Node, base_url: str) -> list[str]:
     entries = _from_text(literal, base_url, canonical=False) if isinstance(literal, str) else []
     identifier = value.get("identifier")
     if isinstance(identifier, dict):
-        entries += [f":identifier{e}" for e in token.extract(Node(identifier, "Identifier", None), "")]
+        entries += [f":identifier{e}" for e in token.extract_codes(Node(identifier, "Identifier", None), "")]
     return entries
 
 
@@ -63,10 +77,12 @@ def _from_resource(value: dict[str, Any]) -> list[str]:
     return [f"={id_}|{type_}"] if isinstance(type_, str) and isinstance(id_, str) and is_id(id_) else []
 
 
-def parse(text: str, asked: Asked) -> ReferenceValue:
+def parse(text: str, asked: Asked) -> ReferenceValue | CanonicalVersions:
     """Reads [id], [type]/[id], [url] or, with :identifier, a token."""
     if asked.modifier == "identifier":
-        return ReferenceValue((), "", "", token.parse(text, asked))
+        return ReferenceValue((), "", "", token.parse_token(text, asked))
+    if asked.modifier in ("below", "above"):
+        return _parse_hierarchy(text, asked)
     value = unescape(text)
     types = (asked.modifier,) if asked.modifier else asked.parameter.target
     reference = parse_reference(value, asked.base_url)
@@ -83,8 +99,34 @@ def parse(text: str, asked: Asked) -> ReferenceValue:
     return ReferenceValue((), "", value if "|" in value or reference is None else reference.url or value)
 
 
-def match(code: str, modifier: str, value: ReferenceValue) -> Match:
+def _parse_hierarchy(text: str, asked: Asked) -> ReferenceValue | CanonicalVersions:
+    """Reads a member of a hierarchy, or with :below a canonical."""
+    value = unescape(text)
+    reference = parse_reference(value, asked.base_url)
+    if is_id(value) or (reference is not None and reference.kind == "local"):
+        asked_types = asked.parameter.target if reference is None else (reference.type,)
+        types = tuple(t for t in PARENTS if t in asked_types)
+        if not types:
+            raise asked.refuse("what this refers to has no hierarchy")
+        return ReferenceValue(types, value if reference is None else reference.id)
+    if asked.modifier == "above" or ":" not in value:
+        raise asked.refuse("a member of a hierarchy is an id or Type/id")
+    canonical = parse_canonical(value)
+    return CanonicalVersions(canonical.url, canonical.version)
+
+
+def _match_versions(code: str, value: CanonicalVersions) -> Match:
+    if not value.version:
+        return f"{code}={escape(value.url)}|{URL}"
+    exact = escape(f"{value.url}|{value.version}")
+    further = [{"t": {"$elemMatch": prefix_range(f"{code}={exact}{sign}")}} for sign in ".-"]
+    return {"$or": [{"t": {"$eq": f"{code}={exact}|{URL}"}}, *further]}
+
+
+def match(code: str, modifier: str, value: ReferenceValue | CanonicalVersions) -> Match:
     """Returns the exact token where the type is known, else the range of all types."""
+    if isinstance(value, CanonicalVersions):
+        return _match_versions(code, value)
     if value.identifier is not None:
         return token.match(f"{code}:identifier", "", value.identifier)
     if value.url:
@@ -104,4 +146,6 @@ def pattern(value: ReferenceValue, asked: Asked) -> TokenPattern:
     return TokenPattern(f"{value.id}|", False)
 
 
-REFERENCE = ParameterType("t", frozenset({"missing", "identifier", TYPE}), extract, parse, match, pattern)
+REFERENCE = ParameterType(
+    "t", frozenset({"missing", "identifier", "below", "above", TYPE}), extract, parse, match, pattern
+)

@@ -8,9 +8,25 @@ from typing import Any, NamedTuple
 
 from fhir_server.fhirpath.node import Node
 from fhir_server.search.element_types import implies_system
-from fhir_server.search.entries import escape, hash_system, prefix_range
+from fhir_server.search.entries import PRESENT, escape, hash_system, prefix_range
 from fhir_server.search.escapes import split, unescape
 from fhir_server.search.parameters.parameter_type import Asked, Match, ParameterType, TokenPattern
+from fhir_server.search.parameters.token_concept import (
+    MimeType,
+    match_mime_type,
+    parse_concept,
+    parse_value_set,
+)
+from fhir_server.search.parameters.token_text import (
+    TextValue,
+    TypedIdentifier,
+    match_text,
+    match_typed,
+    parse_text,
+    parse_typed,
+    text_entries,
+    type_entries,
+)
 
 
 class TokenValue(NamedTuple):
@@ -54,8 +70,36 @@ _STRUCTURES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
 }
 
 
+def _text_of_coding(value: dict[str, Any]) -> list[str]:
+    return text_entries(value.get("display"))
+
+
+def _text_of_concept(value: dict[str, Any]) -> list[str]:
+    codings = value.get("coding")
+    texts = [c.get("display") for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
+    return text_entries(value.get("text"), *texts)
+
+
+_TEXTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "Coding": _text_of_coding,
+    "CodeableConcept": _text_of_concept,
+    "Identifier": type_entries,
+}
+
+
 def extract(node: Node, base_url: str) -> list[str]:
-    """Returns the entries of one value."""
+    """Returns the entries of one value, and those of its texts."""
+    entries = extract_codes(node, base_url)
+    read = _TEXTS.get(node[1])
+    if read is None or not isinstance(node[0], dict):
+        return entries
+    texts = read(node[0])
+    # What has a text alone has a value all the same.
+    return (entries or [PRESENT]) + texts if texts else entries
+
+
+def extract_codes(node: Node, base_url: str) -> list[str]:
+    """Returns the entries of one value, without texts."""
     value = node[0]
     if isinstance(value, str):
         return [f"={escape(value)}|"] if value else []
@@ -67,7 +111,13 @@ def extract(node: Node, base_url: str) -> list[str]:
     return [] if value is None else [f"={escape(str(value))}|"]
 
 
-def parse(text: str, asked: Asked) -> TokenValue:
+def parse(text: str, asked: Asked) -> Any:
+    """Reads code, system|code, |code or system|, or what the modifier asks for."""
+    read = _PARSE.get(asked.modifier)
+    return read(text, asked) if read else parse_token(text, asked)
+
+
+def parse_token(text: str, asked: Asked) -> TokenValue:
     """Reads code, system|code, |code or system|."""
     parts = [unescape(p) for p in split(text, "|")]
     if len(parts) == 1:
@@ -82,8 +132,27 @@ def parse(text: str, asked: Asked) -> TokenValue:
     return TokenValue(system, code or None)
 
 
-def match(code: str, modifier: str, value: TokenValue) -> Match:
+_PARSE: dict[str, Callable[[str, Asked], Any]] = {
+    "text": parse_text,
+    "of-type": parse_typed,
+    "in": parse_value_set,
+    "not-in": parse_value_set,
+    "below": parse_concept,
+    "above": parse_concept,
+}
+
+_MATCH: dict[type, Callable[[str, Any], Match]] = {
+    TextValue: match_text,
+    TypedIdentifier: match_typed,
+    MimeType: match_mime_type,
+}
+
+
+def match(code: str, modifier: str, value: Any) -> Match:
     """Returns the exact token, the range of a code in any system, or the pattern of a system's codes."""
+    special = _MATCH.get(type(value))
+    if special is not None:
+        return special(code, value)
     if value.code is None:
         # Rare, so it costs no entry: the index gives all codes of the parameter, the pattern chooses.
         return {"t": {"$regex": f"^{re.escape(code)}=[^|]*\\|{hash_system(value.system or '')}$"}}
@@ -103,4 +172,4 @@ def pattern(value: TokenValue, asked: Asked) -> TokenPattern:
     return TokenPattern(start + hash_system(value.system), True)
 
 
-TOKEN = ParameterType("t", frozenset({"missing", "not"}), extract, parse, match, pattern)
+TOKEN = ParameterType("t", frozenset({"missing", "not", *_PARSE}), extract, parse, match, pattern)

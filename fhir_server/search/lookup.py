@@ -1,0 +1,31 @@
+"""What a search has to ask before it can be compiled; the guard answers with the caller's reach.
+
+https://hl7.org/fhir/R4/search.html#chaining
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fhir_server.fhir import Resource
+from fhir_server.search.query import Query
+
+
+class Lookup(Protocol):
+    """What answers the steps."""
+
+    def ids(self, query: Query, *, required: bool) -> list[str]:
+        """Returns the ids that match; none where the type is closed to the caller, unless it is required."""
+
+    def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
+        """Returns the ids of a type to which matches refer by the entries named `stored`."""
+
+    def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
+        """Returns the tokens in use that begin with a prefix; None where it is not worth asking."""
+
+    def members(self, list_id: str, resource_type: str) -> list[str]:
+        """Returns the ids of a type that are entries of a List."""
+
+    def artefact(self, resource_type: str, reference: str) -> Resource | None:
+        """Returns a ValueSet or CodeSystem by canonical or Type/id; None where the caller knows none."""

@@ -69,6 +69,9 @@ def decode_parameters(text: str, expression: str) -> list[tuple[str, str]]:
 def criteria_query(exchange: Exchange, resource_type: str, parameters: Sequence[tuple[str, str]]) -> Query:
     """Builds the query of criteria given as parameters."""
     criteria = [(k, v) for k, v in parameters if k not in _RESULT_PARAMETERS]
+    for name, text in criteria:
+        if not text:  # a search would ignore it, and find more
+            raise Invalid(f"{name}: the value is empty", f"http.{name}")
     if not criteria:
         raise Invalid("a conditional interaction needs search criteria", "http.query")
     query, _ = parse_query(

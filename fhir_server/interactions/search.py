@@ -48,7 +48,7 @@ def answer_search(exchange: Exchange, query: Query, warnings: list[Issue], path:
 
 def page_size(exchange: Exchange, query: Query) -> int:
     """Returns how many matches a page has; none where only the count is asked."""
-    if query.summary == "count":
+    if query.is_count_only:
         return 0
     count = exchange.limits.default_count if query.count is None else query.count
     return min(count, exchange.limits.max_count)
@@ -57,6 +57,6 @@ def page_size(exchange: Exchange, query: Query) -> int:
 def _total(exchange: Exchange, query: Query, page: Page, *, is_whole: bool) -> int | None:
     if is_whole:
         return len(page.matches)
-    if query.total == "none" and query.summary != "count":
+    if query.total == "none" and not query.is_count_only:
         return None
-    return exchange.store.count(query, accurate=query.total == "accurate" or query.summary == "count")
+    return exchange.store.count(query, accurate=query.total == "accurate" or query.is_count_only)

@@ -64,8 +64,8 @@ def _answer(exchange: Exchange, queries: list[Query], warnings: list[Issue], pat
     limit = page_size(exchange, first)
     page = exchange.store.search_types(queries, limit, links.cursor)
     total: int | None = None
-    if first.total != "none" or first.summary == "count":
-        accurate = first.total == "accurate" or first.summary == "count"
+    if first.total != "none" or first.is_count_only:
+        accurate = first.total == "accurate" or first.is_count_only
         counts = [exchange.store.count(query, accurate=accurate) for query in queries]
         total = sum(c for c in counts if c is not None) if None not in counts else None
     return FhirResponse(200, build_searchset(exchange, page, links, total, warnings))

@@ -81,8 +81,11 @@ def build_searchset(
 
 
 def _entry(exchange: Exchange, stored: Stored, mode: str) -> Resource:
+    query = exchange.request.query
+    if mode == "include":
+        query = tuple((k, v) for k, v in query if k != "_elements")  # those are elements of the matches
     return {
         "fullUrl": f"{exchange.base_url}/{stored.reference}",
-        "resource": stored_json(subset(stored.raw, stored.resource_type, exchange.request.query)),
+        "resource": stored_json(subset(stored.raw, stored.resource_type, query)),
         "search": {"mode": mode},
     }

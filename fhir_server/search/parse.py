@@ -55,9 +55,11 @@ class _Context:
 class _NotSupportedHere(Exception):
     """Not known or not supported: what `Prefer: handling=lenient` ignores, and strict handling raises."""
 
-    def __init__(self, error: Invalid) -> None:
+    def __init__(self, error: Invalid, *, is_harmless: bool = False) -> None:
         super().__init__(error.diagnostics)
         self.error = error
+        self.is_harmless = is_harmless
+        """Strict handling ignores it too."""
 
 
 class _NeverRefers(Invalid):
@@ -75,7 +77,8 @@ def parse_query(
     """Returns the query and warnings about what was ignored; raises Invalid or NotSupported.
 
     Lenient handling ignores parameters and modifiers that are not known or not supported; a value that cannot
-    be read is an error always, because leaving it out would answer another question.
+    be read is an error always, because leaving it out would answer another question. Empty parameters are no
+    error: they are ignored, with a warning. https://hl7.org/fhir/R4/search.html#errors
     """
     if not load_definitions().is_resource_type(resource_type):
         raise Invalid(f"{resource_type[:64]!r} is no resource type", "http.type")
@@ -89,11 +92,13 @@ def parse_query(
         except _NeverRefers as refusal:
             raise Invalid(refusal.diagnostics, issues=refusal.issues) from None
         except _NotSupportedHere as refusal:
-            if not lenient:
+            if not lenient and not refusal.is_harmless:
                 raise refusal.error from None
             issue = refusal.error.issues[0]
             ignored = f"{issue.diagnostics}; this parameter was ignored"
             warnings.append(Issue("warning", issue.code, ignored, issue.expression))
+    if query.includes and query.summary == "text":
+        raise Invalid("_summary=text cannot be mixed with includes", "http._summary")
     return query, warnings
 
 
@@ -102,7 +107,9 @@ def _apply(query: Query, name: str, text: str, context: _Context) -> Query:
     if not name or shown != name:
         raise Invalid(f"{shown!r} is no name of a parameter", "http.query")
     if not text:
-        raise Invalid(f"{name}: the value is empty", f"http.{name}")
+        raise _NotSupportedHere(Invalid(f"{name}: the value is empty", f"http.{name}"), is_harmless=True)
+    if name == "_query":
+        raise NotSupported("_query: this server has no named queries", "http._query")
     if _UNREADABLE.search(text):
         raise Invalid(f"{name}: the value has characters that no text has", f"http.{name}")
     if len(text) > MAX_LENGTH:

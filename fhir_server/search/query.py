@@ -117,6 +117,11 @@ class Query:
     """Name and value of each parameter that was applied: what the self link says."""
 
     @property
+    def is_count_only(self) -> bool:
+        """No matches are returned; _count=0 means the same as _summary=count."""
+        return self.summary == "count" or self.count == 0
+
+    @property
     def text(self) -> str:
         """The search as a relative URL."""
         return f"{self.resource_type}?{urlencode(self.applied, errors='replace')}"

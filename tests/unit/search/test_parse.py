@@ -31,7 +31,6 @@ REFUSED: list[tuple[str, str, str, type[FhirError]]] = [
     ("Patient", "nothing:exact", "1", NotSupported),
     ("Patient", "name:text", "a", NotSupported),
     ("Patient", "name:", "a", Invalid),
-    ("Patient", "name", "", Invalid),
     ("Patient", "name", "a,,b", Invalid),
     ("Patient", "name", "a\x00b", Invalid),
     ("Patient", "name", "a\ud800", Invalid),
@@ -72,7 +71,6 @@ REFUSED: list[tuple[str, str, str, type[FhirError]]] = [
     ("Patient", "_elements", "name,,id", Invalid),
     ("Patient", "_elements", "na$me", Invalid),
     ("Patient", "_sort", "nothing", NotSupported),
-    ("Patient", "_sort", "", Invalid),
     ("Patient", "_sort", "name,", NotSupported),
     ("Patient", "_sort", ",".join(["name"] * 9), Invalid),
     ("Observation", "_sort", "code-value-quantity", NotSupported),
@@ -107,6 +105,27 @@ def test_what_is_not_declared_is_not_supported() -> None:
 def test_too_many_parameters_are_refused() -> None:
     with pytest.raises(TooCostly):
         parse("Patient", *[("name", "a")] * 101)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_empty_parameters_are_ignored_and_told(lenient: bool) -> None:
+    query, warnings = parse("Patient", ("name", ""), ("_sort", ""), ("_id", "1"), lenient=lenient)
+    assert query.applied == (("_id", "1"),)
+    assert [(w.severity, w.expression) for w in warnings] == [
+        ("warning", "http.name"),
+        ("warning", "http._sort"),
+    ]
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_named_query_that_is_not_known_is_refused_always(lenient: bool) -> None:
+    with pytest.raises(NotSupported):
+        parse("Patient", ("_query", "name"), lenient=lenient)
+
+
+def test_summaries_of_text_take_no_includes() -> None:
+    with pytest.raises(Invalid, match="_summary=text"):
+        parse("Patient", ("_summary", "text"), ("_include", "Patient:link"))
 
 
 def test_near_has_no_index_yet() -> None:

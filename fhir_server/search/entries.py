@@ -6,6 +6,7 @@
 | code=8480-6|iHyo8Zx2   | coded value, hash of its system; `code=8480-6|` without a system     |
 | subject=17|Patient     | local reference; `subject=<url>|url` for others and for canonicals   |
 | name=dupont            | string, folded; no `|`                                              |
+| name=marie~            | a word inside Anne-Marie: found like a string, but nothing to sort by |
 | name^Dupont            | string as written                                                   |
 | code~                  | there is a value, but nothing in it that could be looked for        |
 | date~+               | the primary date lasts longer than a day                            |
@@ -39,6 +40,9 @@ is there a second time; a number or quantity that is no point counts as long."""
 
 IRREGULAR = "~-"
 """Likewise, where it ends before it starts; of a primary date also where there are several."""
+
+INNER = "~"
+"""After a word inside a part of a name or address."""
 
 EVERYTHING = "*"
 """The token of every resource that is not deleted."""

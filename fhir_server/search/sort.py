@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fhir_server.errors import Invalid
-from fhir_server.search.entries import Filter, narrow
+from fhir_server.search.entries import INNER, Filter, narrow
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.parameters import PARAMETER_TYPES
 from fhir_server.search.query import SortKey
@@ -149,6 +149,10 @@ def _beyond(rows: Sequence[tuple[str, int, Any]]) -> Filter:
     return {"$or": branches}
 
 
+_IS_WHOLE = {"$lt": [{"$indexOfBytes": ["$$e", INNER]}, 0]}
+"""Not a word inside: Anne-Marie sorts as such, in either direction."""
+
+
 def _value(key: SortKey) -> Value:
     if key.code in FIELDS:
         return Value(f"${FIELDS[key.code]}", key.descending)
@@ -156,7 +160,9 @@ def _value(key: SortKey) -> Value:
     kind = PARAMETER_TYPES[key.type]
     if kind.field == "t":
         found = _filtered("$t", "$$e", [(f"{c}=", f"{c}>") for c in key.stored])
-        if key.type != "string":
+        if key.type == "string":
+            found = {"$filter": {"input": found, "as": "e", "cond": _IS_WHOLE}}
+        else:
             # What follows the value (system, type) would sort 1| after 12|.
             value = {"$first": {"$split": ["$$e", "|"]}}
             found = {"$map": {"input": found, "as": "e", "in": value}}

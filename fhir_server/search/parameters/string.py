@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from fhir_server.fhirpath.node import Node
-from fhir_server.search.entries import MAX_BYTES, escape, escape_prefix, prefix_range
+from fhir_server.search.entries import INNER, MAX_BYTES, escape, escape_prefix, prefix_range
 from fhir_server.search.escapes import unescape
 from fhir_server.search.fold import fold
 from fhir_server.search.parameters.parameter_type import Asked, Match, ParameterType, TokenPattern
@@ -55,7 +55,7 @@ def _entries(texts: list[str], *, words: bool) -> list[str]:
             entries.append(f"={escape(folded)}")
             # "Jean-Marie de la Tour" is found by "tour" and by "marie".
             if words and (" " in folded or "-" in folded or "'" in folded):
-                entries += [f"={escape(w)}" for w in _inner_words(folded)]
+                entries += [f"={escape(w)}{INNER}" for w in _inner_words(folded)]
             entries.append(f"^{escape(text)}")
     return entries
 

@@ -139,6 +139,8 @@ def _evaluate(expression: Any, document: Document, variables: dict[str, Any]) ->
     if operator in ("$min", "$max"):
         values = _evaluate(operand, document, variables)
         return (min if operator == "$min" else max)(values) if values else None
+    if operator == "$indexOfBytes":
+        return _evaluate(operand[0], document, variables).find(operand[1])
     if operator == "$first":
         return _evaluate(operand, document, variables)[0]
     if operator == "$split":

@@ -120,6 +120,17 @@ def test_a_uri_sorts_before_those_that_continue_it(sort: str) -> None:
     assert found == (["v2", "v1", "v0"] if sort == "url" else ["v0", "v1", "v2"])
 
 
+def test_a_word_inside_a_name_is_found_but_sorts_nothing() -> None:
+    documents = [
+        document({"resourceType": "Patient", "id": id_, "name": [{"given": [given]}]}, 0)
+        for id_, given in [("a", "Anne-Marie"), ("b", "Julie"), ("c", "Zoé Anne")]
+    ]
+    for sort, order in (("name", "abc"), ("-name", "cba")):
+        found = run(plan("Patient", ("_sort", sort)).pipeline({}, 10), documents)
+        assert [d["_id"] for d in found] == list(order)
+    assert [d["_id"] for d in run(plan("Patient", ("name", "mar")).pipeline({}, 10), documents)] == ["a"]
+
+
 @given(observations(), observations(), SORTS, st.integers(1, 3))
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_meanwhile_moves_nothing_else(

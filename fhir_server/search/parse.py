@@ -241,6 +241,8 @@ def _chain(
     parameter, stored = _find_reference(code, name, context)
     if type_:
         _check_modifier(parameter, type_, head)
+        if not load_definitions().is_resource_type(type_):
+            raise Invalid(f"{name}: {type_} is no type of a target", f"http.{name}")
     types = (type_,) if type_ else parameter.target
     if not types or types == ("Resource",):
         raise Invalid(f"{name}: say the type of the target, as in {code}:Patient", f"http.{name}")

@@ -1,7 +1,7 @@
 """The modifiers :text and :of-type of token parameters. https://hl7.org/fhir/R4/search.html#token
 
-A text is one entry of its words, `code:text=systolic blood pressure`, and one of each further word of three
-letters or more: it is found by its beginning and by that of a longer word. Several words must be side by side.
+A text is one entry of its words, `code:text=systolic blood pressure`, and one of each further word of
+three letters or more: it is found by its beginning and by that of a longer word; several words side by side.
 """
 
 from __future__ import annotations

@@ -132,7 +132,8 @@ class GuardedSearch:
         if reach is None:
             return []
         self._refuse_scan(query, reach)
-        found = self._resources.ids(compile_query(query), reach.filter, STEP_BOUND + 1, self._session)
+        plan = compile_query(resolve(query, self))
+        found = self._resources.ids(plan, reach.filter, STEP_BOUND + 1, self._session)
         return _bounded(found)
 
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:

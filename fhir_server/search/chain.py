@@ -86,7 +86,7 @@ def _among_references(chain: Chain, lookup: Lookup) -> Among:
     tokens = [
         f"{code}={id_}|{target.resource_type}"
         for target in chain.targets
-        for id_ in lookup.ids(resolve(target, lookup), required=len(chain.targets) == 1)
+        for id_ in lookup.ids(target, required=len(chain.targets) == 1)
         for code in chain.stored
     ]
     filter_: Filter = {"t": {"$in": tokens}}

@@ -16,7 +16,10 @@ class Lookup(Protocol):
     """What answers the steps."""
 
     def ids(self, query: Query, *, required: bool) -> list[str]:
-        """Returns the ids that match; none where the type is closed to the caller, unless it is required."""
+        """Returns the ids that match a query whose steps are still to be answered.
+
+        Nothing where the type is closed to the caller, unless it is required.
+        """
 
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         """Returns the ids of a type to which matches refer by the entries named `stored`."""

@@ -216,6 +216,12 @@ def test_a_chain_through_a_closed_type_is_refused_by_the_token_alone(make_client
     assert found(narrow, "Observation?_id=a&_include=*", "include") == []
 
 
+def test_a_chain_that_names_no_type_leaves_out_those_closed_to_the_token(make_client: MakeClient) -> None:
+    # A performer may also be a Device, which no token of a patient may search.
+    found = make_client("patient/*.rs", "p1").get("Observation?derived-from:Observation.performer._tag=a")
+    assert (found.status_code, found.json()["total"]) == (200, 0)
+
+
 def test_includes_beyond_the_bound_are_cut_and_told(fhir: FhirHttp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded_search, "INCLUDE_BOUND", 1)
     answer = fhir.get("Observation?_include=Observation:*&_count=5").json()

@@ -41,6 +41,8 @@ KEYS_SPREAD, MS_SPREAD = 10, 0.15
 SMALL = 10_000
 ROUNDS = 15
 _BATCH = 2_000
+_INDEX_MS = 600_000
+"""Until the indexes of a full collection are built."""
 _READS = frozenset({"find", "aggregate", "count"})
 _NOT_EXPLAINED = frozenset({"lsid", "$db", "$clusterTime", "$readPreference", "maxTimeMS", "readConcern"})
 _FLOOR_SHAPE = "long record, code, date-sorted page"
@@ -181,7 +183,7 @@ class Scaled:
 
 def load(uri: str, database: str, count: int) -> tuple[int, float]:
     """Fills a database, its indexes last; returns how many resources and the seconds."""
-    mongo = Mongo(uri, database)
+    mongo = Mongo(uri, database, timeout_ms=_INDEX_MS)
     began = time.perf_counter()
     stream, total = documents(count), 0
     fast = WriteConcern(w=1, j=False)

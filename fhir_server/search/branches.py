@@ -61,6 +61,9 @@ class Branches:
         return _any_of([*branches, [*outer, several, *self.own]])
 
 
+_NOT_DELETED: Filter = {"d": {"$exists": False}}
+
+
 def _one_of(values: Sequence[str]) -> Filter:
     return {"$eq": values[0]} if len(values) == 1 else {"$in": list(values)}
 
@@ -72,6 +75,11 @@ def _any_of(branches: Sequence[Sequence[Filter]]) -> Filter:
 
 def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence[Filter]) -> Branches:
     """Returns the branches of a query, whose clauses are compiled already; `everything` goes before them."""
+    if everything and any(
+        isinstance(c, Clause) and c.code == "_id" and not c.modifier for c in query.clauses
+    ):
+        # The ids lead; no index is to be tempted by the token of everything.
+        everything = [_NOT_DELETED]
     rows = sorted(
         zip(query.clauses, compiled, strict=True), key=lambda row: _rank(row[0], row[1], query.resource_type)
     )

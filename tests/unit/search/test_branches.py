@@ -14,7 +14,7 @@ from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
 from fhir_server.search.parse import parse_query
 from fhir_server.search.query import Among, Clause, Compartment, Query
-from fhir_server.storage.stored import build_document
+from fhir_server.storage.stored import build_document, build_tombstone
 from tests.unit.search.stored_filter import Document, matches, run
 
 BASE_URL = "https://example.org/fhir"
@@ -63,6 +63,7 @@ prefixes = st.sampled_from(["", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
 parameters = st.one_of(
     st.tuples(st.sampled_from(["patient", "subject", "subject:Patient"]), patients | st.just("a,b")),
     st.tuples(st.just("performer"), patients),
+    st.tuples(st.just("_id"), st.sampled_from(["o0", "o1,o2"])),
     st.tuples(st.just("subject"), patients.map("Patient/".__add__)),
     st.tuples(st.just("status"), st.sampled_from(["final", "preliminary", "final,preliminary"])),
     st.tuples(st.just("code"), st.sampled_from(["x", "urn:a|x", "urn:a|x,urn:b|x", "y"])),
@@ -130,7 +131,7 @@ def test_a_deleted_resource_meets_nothing(
     documents: tuple[Document, ...], asked: list[tuple[str, str]]
 ) -> None:
     plan = compile_query(read(*asked))
-    deleted = [d | {"t": [], "r": []} for d in documents]
+    deleted = [build_tombstone(d, 2**40) for d in documents]
     assert not any(matches(plan.match({}), d) for d in deleted)
 
 

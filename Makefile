@@ -49,6 +49,12 @@ unit: $(INSTALLED) ## Run the tests that need no database.
 integration: $(INSTALLED) ## Run the tests with a database.
 	$(BIN)/python -m pytest tests/integration
 
+.PHONY: test-paging
+test-paging: $(INSTALLED) ## Turn pages one by one, and with 50 readers beside 50 writers.
+	PAGING_SIZES=1,7,1000 PAGING_THREADS=50 PAGING_SECONDS=20 \
+		$(BIN)/python -m pytest tests/integration/search/test_paging.py \
+		tests/integration/search/test_paging_while_others_write.py
+
 .PHONY: house
 house: $(INSTALLED) ## Run the tests that guard the house: imports, sizes, names, documentation.
 	$(BIN)/python -m pytest tests/house

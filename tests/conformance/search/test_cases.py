@@ -72,6 +72,7 @@ def ask(fhir: FhirHttp, case: Case) -> requests.Response:
     ("topic", "case"),
     [pytest.param(t, c, id=f"{t}: {name(c)}") for t, content in CASES.items() for c in content["cases"]],
     indirect=["topic"],
+    scope="module",
 )
 def test_a_query_of_the_search_page_is_answered_as_it_says(fhir: FhirHttp, topic: str, case: Case) -> None:
     answer = ask(fhir, case)

@@ -120,10 +120,11 @@ def _key(code: str, patterns: tuple[TokenPattern, ...]) -> str | Filter:
     text = f"{code}={'$'.join(p.text for p in patterns)}"
     if all(p.exact for p in patterns):
         return text
-    if all(p.exact for p in patterns[:-1]):
+    if all(p.exact for p in patterns[:-1]) and not patterns[-1].expression:
         return prefix_range(text)
-    # A code in any system before another part: the index bounds the pattern by its literal beginning.
-    parts = [re.escape(p.text) + ("" if p.exact else "[^$]*") for p in patterns]
+    # A code in any system before another part, or any code of a system: the index bounds the pattern by its
+    # literal beginning.
+    parts = [p.expression or re.escape(p.text) + ("" if p.exact else "[^$]*") for p in patterns]
     return {"$regex": f"^{re.escape(code)}={re.escape('$').join(parts)}$"}
 
 

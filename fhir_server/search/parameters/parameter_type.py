@@ -50,6 +50,8 @@ class TokenPattern(NamedTuple):
     """Escaped."""
     exact: bool
     """False: the token only begins with `text`."""
+    expression: str = ""
+    """A regular expression, where its beginning is not known."""
 
 
 @dataclass(frozen=True, slots=True)

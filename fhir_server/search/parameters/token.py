@@ -165,7 +165,7 @@ def match(code: str, modifier: str, value: Any) -> Match:
 def pattern(value: TokenValue, asked: Asked) -> TokenPattern:
     """Returns how the token looks inside a composite."""
     if value.code is None:
-        raise asked.refuse("a component needs a code")
+        return TokenPattern("", False, rf"[^|$]*\|{hash_system(value.system or '')}")
     start = f"{escape(value.code)}|"
     if value.system is None:
         return TokenPattern(start, False)

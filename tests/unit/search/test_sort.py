@@ -229,6 +229,31 @@ def test_a_relation_is_asked_with_its_target(asked: str, found: bool) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "found"),
+    [
+        ("http://x|$b", True),
+        ("http://x|$http://y|", True),
+        ("a$http://y|", True),
+        ("http://x|a$http://y|", True),
+        ("http://y|$b", False),
+        ("a$http://x|", False),
+        ("http://x|$http://x|", False),
+    ],
+)
+def test_a_composite_takes_any_code_of_a_system(asked: str, found: bool) -> None:
+    stored = document(
+        {
+            "resourceType": "Observation",
+            "id": "1",
+            "code": {"coding": [{"system": "http://x", "code": "a"}]},
+            "valueCodeableConcept": {"coding": [{"system": "http://y", "code": "b"}]},
+        },
+        0,
+    )
+    assert matches(plan("Observation", ("code-value-concept", asked)).filter, stored) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
     [("a$bl", True), ("a$Blé", True), ("a$lé", False), ("http://x|a$blé", False), ("|a$b", True)],
 )
 def test_a_text_in_a_composite_begins_with_what_is_asked(asked: str, found: bool) -> None:

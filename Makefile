@@ -59,6 +59,12 @@ test-paging: $(INSTALLED) ## Turn pages one by one, and with 50 readers beside 5
 house: $(INSTALLED) ## Run the tests that guard the house: imports, sizes, names, documentation.
 	$(BIN)/python -m pytest tests/house
 
+.PHONY: test-search-oracle
+test-search-oracle: export ORACLE_QUERIES ?= 200000
+test-search-oracle: export ORACLE_SEED ?= 1
+test-search-oracle: $(INSTALLED) ## Compare searches with a slow reading (ORACLE_QUERIES=200000 ORACLE_SEED=1).
+	$(BIN)/python -m pytest tests/oracle
+
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
 	$(BIN)/python -m pytest --cov --cov-report=html --cov-report=term

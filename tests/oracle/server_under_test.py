@@ -1,0 +1,139 @@
+"""The server as the oracle sees it: what is written, and the pages of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from fhir_server.app import Server
+from fhir_server.errors import FhirError
+from fhir_server.fhir.json import encode_json
+from fhir_server.interactions.messages import FhirRequest
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.scopes import parse_scopes
+from tests.http_client import FhirHttp
+from tests.oracle.reference_search import Key, Pairs, Resource, World
+from tests.running_server import RunningServer
+
+MAX_PAGES = 400
+
+_PROBES = {
+    "exact": ("Patient", "family", "a"),
+    "contains": ("Patient", "family", "a"),
+    "not": ("Patient", "gender", "male"),
+    "text": ("Observation", "code", "a"),
+    "of-type": ("Patient", "identifier", "a|b|c"),
+    "below": ("ValueSet", "url", "http://example.org"),
+    "above": ("ValueSet", "url", "http://example.org"),
+    "identifier": ("Observation", "subject", "a"),
+    "Patient": ("Observation", "subject", "a"),
+}
+
+
+@dataclass
+class Answer:
+    """What a search answered, page by page."""
+
+    status: int
+    matches: list[list[Key]] = field(default_factory=list)
+    included: list[list[Key]] = field(default_factory=list)
+    totals: list[int | None] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def keys(self) -> list[Key]:
+        return [key for page in self.matches for key in page]
+
+
+class ServerUnderTest:
+    """Writes resources and asks searches, in-process or over HTTP."""
+
+    def __init__(self, running: RunningServer) -> None:
+        self._running = running
+        self._server: Server = running.inside
+        self._callers: dict[str, AccessContext] = {"": running.inside.system_context("oracle")}
+        self._clients: dict[str, FhirHttp] = {}
+        self.base_url = running.base_url
+
+    def write(self, steps: list[tuple[str, Resource]]) -> World:
+        """Writes in order and returns what is there at the end, as the server last changed it."""
+        left: dict[Key, Resource] = {}
+        for method, resource in steps:
+            key = resource["resourceType"], resource["id"]
+            body = resource if method == "PUT" else None
+            response = self._server.interact(self._callers[""], FhirRequest(method, key, resource=body))
+            if response.status not in (200, 201, 204):
+                raise AssertionError(f"{method} {key} answered {response.status}: {response.body!r}")
+            left.pop(key, None)
+            if method == "PUT":
+                left[key] = resource
+        return World(self.base_url, {key: self._with_server_meta(key, r) for key, r in left.items()})
+
+    def _with_server_meta(self, key: Key, written: Resource) -> Resource:
+        body = self._server.interact(self._callers[""], FhirRequest("GET", key)).body
+        meta = _json(body)["meta"]
+        given = {k: meta[k] for k in ("versionId", "lastUpdated")}
+        return written | {"meta": written.get("meta", {}) | given}
+
+    def _caller(self, patient: str) -> AccessContext:
+        if patient not in self._callers:
+            scopes = parse_scopes("patient/*.rs", self._server.definitions.resource_types)
+            self._callers[patient] = replace(
+                self._callers[""], token_id=f"oracle-{patient}", scopes=scopes, patient=patient
+            )
+        return self._callers[patient]
+
+    def search(self, path: str, pairs: Pairs, patient: str = "", *, http: bool = False) -> Answer:
+        """Walks all pages of a search."""
+        answer = Answer(200)
+        for _ in range(MAX_PAGES):
+            status, bundle = (self._over_http if http else self._inside)(path, pairs, patient)
+            if status != 200:
+                return Answer(status, error=str(bundle.get("issue", bundle)))
+            entries = bundle.get("entry", [])
+            for mode, pages in (("match", answer.matches), ("include", answer.included)):
+                pages.append([_key(e) for e in entries if e["search"]["mode"] == mode])
+            answer.totals.append(bundle.get("total"))
+            following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+            if not following:
+                return answer
+            pairs = parse_qsl(urlsplit(following[0]).query, keep_blank_values=True)
+        raise AssertionError(f"{path}?{pairs}: more than {MAX_PAGES} pages")
+
+    def _inside(self, path: str, pairs: Pairs, patient: str) -> tuple[int, Resource]:
+        segments = tuple(path.split("/")) if path else ()
+        try:
+            response = self._server.interact(
+                self._caller(patient), FhirRequest("GET", segments, tuple(pairs))
+            )
+        except FhirError as error:
+            return error.status, {"issue": error.diagnostics}
+        return response.status, _json(response.body)
+
+    def modifiers(self) -> frozenset[str]:
+        """The modifiers, of those the oracle knows, that the server takes."""
+        probes = {
+            name: self.search(type_, [(f"{code}:{name}", text)])
+            for name, (type_, code, text) in _PROBES.items()
+        }
+        return frozenset(name for name, answer in probes.items() if answer.status == 200)
+
+    def _over_http(self, path: str, pairs: Pairs, patient: str) -> tuple[int, Resource]:
+        if patient not in self._clients:
+            self._clients[patient] = (
+                self._running.client("patient/*.rs", patient) if patient else self._running.client()
+            )
+        response = self._clients[patient].get(path, pairs)
+        return response.status_code, response.json()
+
+
+def _json(body: Any) -> Resource:
+    decoded: Resource = msgspec.json.decode(body if isinstance(body, bytes) else encode_json(body))
+    return decoded
+
+
+def _key(entry: Resource) -> Key:
+    return entry["resource"]["resourceType"], entry["resource"]["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -30,3 +31,11 @@ def database_name(mongodb_uri: str) -> Iterator[str]:
     yield name
     with MongoClient(mongodb_uri) as client:
         client.drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_enabled() -> None:
+    """import-linter, which the house tests call, disables every logger that it does not know."""
+    for logger in list(logging.root.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False

@@ -35,9 +35,6 @@ def lines(server: RunningServer) -> Iterator[list[str]]:
     handler, level = Lines(), logger.level
     logger.addHandler(handler)
     logger.setLevel("INFO")
-    # import-linter, which the house tests call, configures logging and disables the loggers it finds.
-    for child in (logger, logging.getLogger("fhir_server.access")):
-        child.disabled = False
     yield handler.texts
     logger.removeHandler(handler)
     logger.setLevel(level)

@@ -29,7 +29,9 @@ def test_what_would_be_refused_is_told_with_the_whole_plan_on_demand(invoke: Any
 
 
 def test_an_index_of_ids_and_an_empty_type_are_told(invoke: Any) -> None:
-    assert "_id_" in invoke("explain", "Patient?_id=a").output
+    by_id = invoke("explain", "Patient?_id=a").output
+    assert "none" not in by_id
+    assert "results    1" in by_id
     assert "nothing is stored" in invoke("explain", "Basic?code=x").output
 
 

@@ -68,6 +68,14 @@ def test_the_hand_written_paths_name_parameters_of_the_specification() -> None:
             assert len(declared[code].component) == len(parameter.components), (type_, code)
 
 
+NOT_GENERATED = {
+    ("AllergyIntolerance", "category"),
+    ("AllergyIntolerance", "clinical-status"),
+    ("Condition", "verification-status"),
+    ("ValueSet", "expansion"),
+}
+
+
 def test_every_parameter_has_a_value_somewhere(round_: Round) -> None:
     empty = [
         (type_, code)
@@ -75,7 +83,7 @@ def test_every_parameter_has_a_value_somewhere(round_: Round) -> None:
         for code, parameter in parameters(type_).items()
         if code[0] != "_" and not any(at(r, parameter.path) for r in round_.world.of_type(type_))
     ]
-    assert len(empty) <= 3, empty
+    assert set(empty) <= NOT_GENERATED
 
 
 def test_a_patient_reaches_their_record_and_directories_alone(round_: Round) -> None:

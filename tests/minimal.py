@@ -105,7 +105,7 @@ def _something(type_: str) -> Resource:
     raise AssertionError(type_)
 
 
-_SPECIAL = {"_filter": "_id eq x"}
+_SPECIAL = {"_content": "fracture", "_filter": "_id eq x", "_text": "fracture", "near": "48.85|2.35|10|km"}
 
 
 def search_value(parameter: SearchParameter) -> str:

@@ -73,6 +73,9 @@ def build_searchset(
 ) -> Resource:
     """Returns the searchset of a page."""
     entries = [_entry(exchange, stored, "match") for stored in page.matches]
+    for entry, stored in zip(entries, page.matches, strict=True):
+        if stored.reference in page.scores:
+            entry["search"]["score"] = page.scores[stored.reference]
     entries += [_entry(exchange, stored, "include") for stored in page.included]
     issues = [*warnings, _CUT] if page.is_cut else warnings
     if issues:

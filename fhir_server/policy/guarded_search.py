@@ -7,7 +7,8 @@ narrowed by `decide.constrain` before the database is asked; nothing is filtered
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import total_ordering
 from typing import Any
 
@@ -23,6 +24,7 @@ from fhir_server.search.concepts import canonical_query
 from fhir_server.search.cost import describe_scan
 from fhir_server.search.include import Include, forward_targets, reverse_filter
 from fhir_server.search.query import Query
+from fhir_server.search.scores import relevant_tokens, score
 from fhir_server.storage.explanation import summarise_plan
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
@@ -58,6 +60,8 @@ class Page:
     """Where the next page starts; None when there is none."""
     is_cut: bool = False
     """The includes would have brought more."""
+    scores: dict[str, Decimal] = field(default_factory=dict)
+    """Type/id of a match → its relevance, from 0 to 1, in a search for words."""
 
 
 class GuardedSearch:
@@ -76,14 +80,16 @@ class GuardedSearch:
         reach = constrain(self._context, query.resource_type, "s")
         self._refuse_scan(query, reach)
         plan = compile_query(resolve(query, self))
-        entries = bool(query.includes)
+        words = relevant_tokens(query)
+        entries = bool(query.includes or words)
         documents = self._find(plan, reach, limit + 1, cursor, entries=entries) if limit else []
         page, further = documents[:limit], len(documents) > limit
         matches = tuple(read_document(query.resource_type, d) for d in page)
         included, is_cut = (
-            self._include(query.includes, {query.resource_type: page}) if entries else ((), False)
+            self._include(query.includes, {query.resource_type: page}) if query.includes else ((), False)
         )
-        return Page(matches, included, plan.cursor(page, cursor) if further else None, is_cut)
+        following = plan.cursor(page, cursor) if further else None
+        return Page(matches, included, following, is_cut, _scores(query.resource_type, page, words))
 
     def merged_page(self, queries: Sequence[Query], limit: int, cursor: Any = None) -> Page:
         """Returns one page of the matches of several types, in one order; each type has its own cursor."""
@@ -95,9 +101,8 @@ class GuardedSearch:
             reach = constrain(self._context, type_, "s")
             self._refuse_scan(query, reach)
             plans[type_] = compile_query(resolve(query, self))
-            found = self._find(
-                plans[type_], reach, limit + 1, cursors.get(type_), entries=bool(query.includes)
-            )
+            entries = bool(query.includes or relevant_tokens(query))
+            found = self._find(plans[type_], reach, limit + 1, cursors.get(type_), entries=entries)
             rows += [(_merge_key(query, document), type_, document) for document in found]
         rows.sort(key=lambda row: row[0])
         taken: dict[str, list[Document]] = {}
@@ -108,7 +113,9 @@ class GuardedSearch:
         included, is_cut = self._include(includes, taken) if includes else ((), False)
         for type_, documents in taken.items():
             cursors[type_] = plans[type_].cursor(documents, cursors.get(type_))
-        return Page(matches, included, cursors if limit and len(rows) > limit else None, is_cut)
+        words = relevant_tokens(queries[0]) if queries else ()
+        scores = {k: v for type_, found in taken.items() for k, v in _scores(type_, found, words).items()}
+        return Page(matches, included, cursors if limit and len(rows) > limit else None, is_cut, scores)
 
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
@@ -254,6 +261,10 @@ class GuardedSearch:
             except Forbidden:
                 continue
         return None
+
+
+def _scores(resource_type: str, documents: list[Document], words: Sequence[str]) -> dict[str, Decimal]:
+    return {f"{resource_type}/{id_}": value for id_, value in score(documents, words).items()}
 
 
 def _merge_key(query: Query, document: Document) -> Any:

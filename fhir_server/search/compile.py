@@ -6,9 +6,10 @@ https://hl7.org/fhir/R4/search.html, docs/decisions/0011-index-entries.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fhir_server.errors import Invalid
 from fhir_server.search.branches import Branches, plan_branches
 from fhir_server.search.entries import EVERYTHING, PRESENT, Filter, narrow, prefix_range
 from fhir_server.search.extraction import type_table
@@ -17,7 +18,9 @@ from fhir_server.search.parameters import PARAMETER_TYPES, composite
 from fhir_server.search.parameters.date import DateValue
 from fhir_server.search.parameters.parameter_type import Match
 from fhir_server.search.parameters.token import TokenValue
-from fhir_server.search.query import Among, Clause, Compartment, Condition, Group, Query
+from fhir_server.search.query import Among, Clause, Compartment, Condition, Group, Query, SortKey
+from fhir_server.search.result_parameters import SCORE
+from fhir_server.search.scores import relevant_tokens
 from fhir_server.search.sort import Cursor, Sort, Stage, plan_sort
 
 
@@ -59,9 +62,19 @@ def compile_query(query: Query) -> Plan:
     return Plan(
         query.resource_type,
         filters[0] if len(filters) == 1 else {"$and": filters},
-        plan_sort(query.resource_type, query.sort),
+        plan_sort(query.resource_type, _scored(query)),
         plan_branches(query, compiled, everything),
     )
+
+
+def _scored(query: Query) -> tuple[SortKey, ...]:
+    """Returns the sort with the words that _score counts."""
+    if not any(key.type == SCORE for key in query.sort):
+        return query.sort
+    tokens = relevant_tokens(query)
+    if not tokens:
+        raise Invalid("_sort: _score needs _text or _content", "http._sort")
+    return tuple(replace(key, stored=tokens) if key.type == SCORE else key for key in query.sort)
 
 
 def _lead(clause: Condition, filter_: Filter) -> Filter:

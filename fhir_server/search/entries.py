@@ -12,6 +12,10 @@
 | date~+               | the primary date lasts longer than a day                            |
 | date~-               | it ends before it starts, or there are several                      |
 | subject:identifier=…   | logical reference                                                   |
+| code:text=blood pres…  | words of a text or display, side by side; each further word alone   |
+| identifier:of-type=…   | type|system of an identifier|value                                  |
+| #fractur               | stem of a word of the narrative                                     |
+| &fractur               | stem of a word that is elsewhere in the resource                    |
 | p=17                   | a compartment, where a resource is in several                       |
 
 | k of r                        | lo, hi                                                       |
@@ -49,6 +53,12 @@ EVERYTHING = "*"
 
 PRESENT = "~"
 """After the name of a parameter: it has a value that cannot be looked for."""
+
+IN_NARRATIVE = "#"
+"""Before the stem of a word of the narrative."""
+
+IN_CONTENT = "&"
+"""Before the stem of a word that is elsewhere in the resource only."""
 
 URL = "url"
 """Stands in the place of the type of a reference that is not local."""

@@ -12,10 +12,12 @@ from typing import Any
 from fhir_server.errors import Invalid
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.node import Node
+from fhir_server.search.content import word_entries
 from fhir_server.search.entries import EVERYTHING, IRREGULAR, PRESENT
 from fhir_server.search.extraction import Extraction, Use, type_table
 from fhir_server.search.intervals import mark
 from fhir_server.search.parameters import composite
+from fhir_server.search.parameters.token_text import WITHOUT_TEXTS
 from fhir_server.search.primary_date import DAY_MS, sort_key
 
 _TO_PATIENT = "|Patient"
@@ -101,6 +103,8 @@ def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") 
             entries.extract(extraction, resource)
     for extraction in table.always:
         entries.extract(extraction, resource)
+    if resource_type not in WITHOUT_TEXTS:
+        entries.tokens.update(dict.fromkeys(word_entries(resource)))
     patients = _patients(resource_type, resource_id, table.patient, entries.tokens)
     if len(patients) > 1:
         # The document's `p` names one compartment only.

@@ -15,7 +15,8 @@ from fhir_server.search.escapes import split
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.filter_conditions import Reader, read_filter
 from fhir_server.search.include import MAX_INCLUDES, read_include
-from fhir_server.search.parameters import PARAMETER_TYPES, composite
+from fhir_server.search.parameters import PARAMETER_TYPES, WORDS, composite
+from fhir_server.search.parameters.full_text import MARKS, read_value
 from fhir_server.search.parameters.parameter_type import TYPE, Asked
 from fhir_server.search.query import Chain, Clause, Condition, Group, Has, Members, Query
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
@@ -158,7 +159,21 @@ def read_condition(name: str, text: str, context: _Context, steps: int = 0) -> C
         return _read_list(text)
     if name == "_filter":
         return _read_filter(name, text, context, steps)
+    if name.partition(":")[0] in MARKS:
+        return _read_words(name, text, context)
     return _read_clause(name, text, context)
+
+
+def _read_words(name: str, text: str, context: _Context) -> Clause:
+    code, _, modifier = name.partition(":")
+    known = load_definitions().search_parameters(context.resource_type)
+    if code not in known or code not in context.declared(context.resource_type) or modifier:
+        what = f"the modifier {modifier[:64]!r}" if modifier else f"this search of {context.resource_type}"
+        raise _NotSupportedHere(NotSupported(f"{name}: {what} is not supported", f"http.{name}"))
+    texts = split(text, ",")
+    if len(texts) > MAX_STEPS:
+        raise TooCostly(f"{name}: at most {MAX_STEPS} values", f"http.{name}")
+    return Clause(code, WORDS, "", tuple(read_value(name, t) for t in texts), (code,), name, tuple(texts))
 
 
 def _read_list(text: str) -> Members:

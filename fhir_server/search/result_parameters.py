@@ -17,6 +17,9 @@ _MAX_ELEMENTS = 200
 _ELEMENT = re.compile(
     r"(?:[A-Z][A-Za-z]{0,63}\.)?[A-Za-z][A-Za-z0-9\[\]]{0,63}(?:\.[a-zA-Z][A-Za-z0-9]{0,63}){0,8}"
 )
+SCORE = "_score"
+"""Sorts by how many of the words of _text and _content a resource has."""
+
 _UNSORTABLE = frozenset({"composite", "special"})
 
 Read = Callable[[str, str, Collection[str]], tuple[Any, str]]
@@ -55,6 +58,9 @@ def _read_sort(text: str, resource_type: str, declared: Collection[str]) -> tupl
 
 def _sort_key(name: str, resource_type: str, declared: Collection[str]) -> SortKey:
     code = name.removeprefix("-")
+    if code == SCORE:
+        # The most relevant first, whichever way it is written.
+        return SortKey(SCORE, SCORE, True, ())
     parameter = load_definitions().search_parameters(resource_type).get(code) if code in declared else None
     stored = (code,) if code in FIELDS else type_table(resource_type).stored.get(code, ())
     if parameter is None or not stored or parameter.type in _UNSORTABLE:

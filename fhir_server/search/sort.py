@@ -17,6 +17,7 @@ from fhir_server.search.entries import INNER, Filter, narrow
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.parameters import PARAMETER_TYPES
 from fhir_server.search.query import SortKey
+from fhir_server.search.result_parameters import SCORE
 
 Cursor = list[Any]
 """JSON only, so that it can travel sealed."""
@@ -154,6 +155,8 @@ _IS_WHOLE = {"$lt": [{"$indexOfBytes": ["$$e", INNER]}, 0]}
 
 
 def _value(key: SortKey) -> Value:
+    if key.type == SCORE:
+        return Value({"$size": {"$setIntersection": ["$t", list(key.stored)]}}, descending=True)
     if key.code in FIELDS:
         return Value(f"${FIELDS[key.code]}", key.descending)
     pick = "$max" if key.descending else "$min"

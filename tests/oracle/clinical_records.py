@@ -65,11 +65,18 @@ def _condition(m: Maker) -> Resource:
     status = "http://terminology.hl7.org/CodeSystem/condition-clinical"
     clinical = lambda: {"coding": [{"system": status, "code": m.pick(("active", "inactive"))}]}
     age = lambda: {"value": m.random.randint(1, 90), "system": pools.UCUM, "code": "a"}
+    ages = lambda: dict(zip(("low", "high"), sorted((age(), age()), key=lambda a: a["value"]), strict=True))
     return (
         {"subject": m.patient()}
         | m.within(0.8, code=m.concept, clinicalStatus=clinical)
         | m.choose(
-            "onset", 0.7, DateTime=m.date_time, Period=m.period, String=lambda: m.pick(pools.TEXTS), Age=age
+            "onset",
+            0.75,
+            DateTime=m.date_time,
+            Period=m.period,
+            String=lambda: m.pick(pools.TEXTS),
+            Age=age,
+            Range=ages,
         )
         | m.choose("abatement", 0.4, DateTime=m.date_time, Period=m.period)
         | m.within(0.5, recordedDate=m.date_time, category=lambda: m.some(m.concept), severity=m.concept)

@@ -138,7 +138,7 @@ Condition encounter reference encounter
 Condition evidence token evidence.code
 Condition evidence-detail reference evidence.detail
 Condition identifier token identifier
-Condition onset-age quantity onset[Age]
+Condition onset-age quantity onset[Age] + onset[Range]
 Condition onset-date date onset[DateTime] + onset[Period]
 Condition onset-info string onset[String]
 Condition patient reference subject>Patient

@@ -76,21 +76,27 @@ UNITS = {
 
 def quantity_matches(value: Resource, text: str) -> bool:
     """[prefix][number], [number]|[system]|[code] or [number]||[code], which is "code or unit"."""
-    if "value" not in value:
-        return False
+    if "low" in value:
+        # A Range matches as a Period does: its ends are those of one interval, in one unit.
+        return _number_matches(value["low"], Fraction(value["high"]["value"]), text)
+    return "value" in value and _number_matches(value, Fraction(value["value"]), text)
+
+
+def _number_matches(value: Resource, high: Fraction, text: str) -> bool:
     number, *unit = (plain(p) for p in parts(text, "|"))
-    stored = Fraction(value["value"])
+    stored = Fraction(value["value"]), high
     if not unit or not unit[0]:
         if unit and unit[1] not in (value.get("code"), value.get("unit")):
             return False
-        return specification.number_matches((stored, stored), number)
+        return specification.number_matches(stored, number)
     system, code = unit
     if value.get("system") != system or "code" not in value:
         return False
     if system != UCUM:
-        return bool(value["code"] == code) and specification.number_matches((stored, stored), number)
+        return bool(value["code"] == code) and specification.number_matches(stored, number)
     (mine, dimension), (asked, other) = UNITS[value["code"]], UNITS[code]
-    return dimension == other and specification.number_matches((stored * mine, stored * mine), number, asked)
+    canonical = stored[0] * mine, stored[1] * mine
+    return dimension == other and specification.number_matches(canonical, number, asked)
 
 
 def tokens(value: Any, implied_system: str = "") -> list[Token]:

@@ -360,7 +360,7 @@ class Searches:
         return f"{self.pick(PREFIXES)}{self.pick([*pools.NUMBERS, *pools.ASKED_NUMBERS])}"
 
     def _quantity(self, value: Any) -> str:
-        value = value or {}
+        value = (value or {}).get("low", value or {})
         number = self._number(value.get("value"))
         form = self.random.random()
         if form < 0.3:

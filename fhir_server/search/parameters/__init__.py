@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/search.html#ptypes
 from __future__ import annotations
 
 from fhir_server.search.parameters.date import DATE
+from fhir_server.search.parameters.full_text import FULL_TEXT
 from fhir_server.search.parameters.number import NUMBER
 from fhir_server.search.parameters.parameter_type import ParameterType
 from fhir_server.search.parameters.quantity import QUANTITY
@@ -13,6 +14,9 @@ from fhir_server.search.parameters.reference import REFERENCE
 from fhir_server.search.parameters.string import STRING
 from fhir_server.search.parameters.token import TOKEN
 from fhir_server.search.parameters.uri import URI
+
+WORDS = "words"
+"""Of _text and _content, which R4 calls strings or special."""
 
 PARAMETER_TYPES: dict[str, ParameterType] = {
     "number": NUMBER,
@@ -22,5 +26,6 @@ PARAMETER_TYPES: dict[str, ParameterType] = {
     "reference": REFERENCE,
     "quantity": QUANTITY,
     "uri": URI,
+    WORDS: FULL_TEXT,
 }
 """`composite` combines them (parameters/composite.py)."""

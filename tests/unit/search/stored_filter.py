@@ -145,6 +145,11 @@ def _evaluate(expression: Any, document: Document, variables: dict[str, Any]) ->
         return _evaluate(operand, document, variables)[0]
     if operator == "$split":
         return _evaluate(operand[0], document, variables).split(operand[1])
+    if operator == "$size":
+        return len(_evaluate(operand, document, variables))
+    if operator == "$setIntersection":
+        field, values = operand
+        return sorted(set(_evaluate(field, document, variables)) & set(values))
     if operator == "$cond":
         chosen = operand[1] if _evaluate(operand[0], document, variables) else operand[2]
         return _evaluate(chosen, document, variables)

@@ -52,7 +52,7 @@ def test_an_observation_becomes_tokens_ranges_and_a_sort_key() -> None:
     assert index.patients == ("17",)
     assert index.tokens == [
         "*", "status=final|", f"code=8480-6|{loinc}", "code=bp|", "code:text=blood pressure",
-        "code:text=pressure", "subject=17|Patient", "patient=17|Patient",
+        "code:text=pressure", "subject=17|Patient", "patient=17|Patient", "&blood", "&pressur",
     ]  # fmt: skip
     start = 1_714_521_600_000
     pascal = 120 * 133_322.0

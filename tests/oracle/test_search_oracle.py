@@ -11,6 +11,7 @@ import pytest
 
 from tests.oracle.comparison import differences, leave_out_records
 from tests.oracle.conftest import Round
+from tests.oracle.granular_scopes import with_granular_scopes
 from tests.oracle.parameter_paths import TYPES, at, parameters
 from tests.oracle.reference_search import DEFINITIONS
 from tests.oracle.searches import Search
@@ -33,6 +34,22 @@ def test_the_server_agrees_with_the_oracle(round_: Round) -> None:
         pytest.fail(f"{len(wrong)} of {round_.count} searches differ:\n" + "\n".join([*shown, *records]))
     # Searches that find nothing would agree for nothing.
     assert matched > round_.count // 3
+
+
+def test_a_granular_token_searches_what_its_scopes_show_and_nothing_else(round_: Round) -> None:
+    """Roots, chains, reverse chains, lists, includes, pages and totals, as if the rest did not exist."""
+    matched = hidden = 0
+    wrong: list[str] = []
+    for _ in range(round_.count // 5):
+        search = with_granular_scopes(round_.searches)
+        if round_.comparison.difference(search):
+            wrong.append(round_.comparison.explain(search))
+        found = round_.comparison.expected(search)
+        matched += bool(found)
+        hidden += found != round_.comparison.expected(replace(search, scopes=""))
+    assert not wrong, f"{len(wrong)} searches differ:\n" + "\n".join(wrong[:SHOWN])
+    assert matched > round_.count // 25
+    assert hidden > round_.count // 25
 
 
 @pytest.mark.parametrize("change", ["lost", "added", "twice", "unsorted", "total", "include"])

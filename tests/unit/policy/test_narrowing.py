@@ -155,6 +155,6 @@ def test_scopes_that_meet_in_too_many_ways_are_refused_soon() -> None:
         parse(" ".join(f"patient/Patient.rs?{name}={i}" for i in range(150))) for name in ("family", "given")
     )
     started = time.monotonic()
-    with pytest.raises(Invalid, match="too many ways|at most"):
+    with pytest.raises(Invalid, match="too many ways"):
         narrow(asked, allowed, asked)
     assert time.monotonic() - started < 2

@@ -157,9 +157,9 @@ def _smaller(search: Search) -> Iterator[Search]:
         yield replace(search, http=False)
     if search.patient and not search.scopes:
         yield replace(search, patient="")
-    if search.scopes:
-        words = search.scopes.split()
-        yield from (replace(search, scopes=" ".join(words[:i] + words[i + 1 :])) for i in range(len(words)))
+    for word in search.scopes.split():
+        if "?" in word:
+            yield replace(search, scopes=search.scopes.replace(word, word.partition("?")[0]))
     if search.compartment:
         yield replace(search, compartment=None)
     if search.is_of_system:

@@ -1,7 +1,7 @@
 """Tokens with granular scopes: which ones to try, and what of a world they show.
 
-https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html: parameters of a scope mean what they
-mean in a search, all of them together; scopes add up.
+https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html: parameters of a scope mean what
+they mean in a search, all of them together; scopes add up.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ def _queries(searches: Searches, type_: str) -> Iterator[str]:
         yield ""
         return
     for _ in range(searches.pick((1, 1, 2))):
-        pairs = [_plain(searches, type_) for _ in range(searches.pick((1, 1, 1, 2)))]
+        pairs = [plain_parameter(searches, type_) for _ in range(searches.pick((1, 1, 1, 2)))]
         yield "?" + "&".join(f"{name}={quote(text, ':/|,.$-+')}" for name, text in pairs)
 
 
-def _plain(searches: Searches, type_: str) -> tuple[str, str]:
+def plain_parameter(searches: Searches, type_: str) -> tuple[str, str]:
     """Returns a parameter without modifier whose meaning does not change with the time of asking."""
     codes = [c for c in parameters(type_) if c != "_lastUpdated"]
     while True:

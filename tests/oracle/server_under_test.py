@@ -57,6 +57,7 @@ class ServerUnderTest:
         self._callers: dict[str, AccessContext] = {"": running.inside.system_context("oracle")}
         self._clients: dict[str, FhirHttp] = {}
         self.base_url = running.base_url
+        self.mongo = running.inside.mongo
 
     def write(self, steps: list[tuple[str, Resource]]) -> World:
         """Writes in order and returns what is there at the end, as the server last changed it."""

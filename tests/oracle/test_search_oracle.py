@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from fhir_server.policy.granular import compile_parameters
+from fhir_server.search.matching import matches
 from tests.oracle.comparison import differences, leave_out_records
 from tests.oracle.conftest import Round
-from tests.oracle.granular_scopes import with_granular_scopes
+from tests.oracle.granular_scopes import plain_parameter, with_granular_scopes
 from tests.oracle.parameter_paths import TYPES, at, parameters
 from tests.oracle.reference_search import DEFINITIONS
 from tests.oracle.searches import Search
@@ -50,6 +52,20 @@ def test_a_granular_token_searches_what_its_scopes_show_and_nothing_else(round_:
     assert not wrong, f"{len(wrong)} searches differ:\n" + "\n".join(wrong[:SHOWN])
     assert matched > round_.count // 25
     assert hidden > round_.count // 25
+
+
+def test_a_document_in_hand_meets_a_filter_when_the_database_finds_it(round_: Round) -> None:
+    """What a write is held to (search/matching.py) is what a search would find."""
+    documents = {type_: list(round_.server.mongo.collection(type_).find()) for type_ in TYPES}
+    met = 0
+    for number in range(round_.count // 4):
+        type_ = TYPES[number % len(TYPES)]
+        pairs = tuple(plain_parameter(round_.searches, type_) for _ in range(1 + number % 2))
+        asked = compile_parameters(type_, pairs, round_.server.base_url)
+        found = {d["_id"] for d in round_.server.mongo.collection(type_).find(asked, {"_id": 1})}
+        assert {d["_id"] for d in documents[type_] if matches(asked, d)} == found, (type_, pairs)
+        met += bool(found)
+    assert met > round_.count // 16
 
 
 @pytest.mark.parametrize("change", ["lost", "added", "twice", "unsorted", "total", "include"])

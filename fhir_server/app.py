@@ -139,6 +139,8 @@ class Server:
 
 def check_grant(scopes: Scopes, patient: str, fhir_user: str = "") -> None:
     """Refuses a grant whose scopes, patient and person do not go together."""
+    if not scopes.rules:
+        raise Invalid("none of the scopes grants access to a resource", "scope")
     levels = {rule.level for rule in scopes.rules}
     if "user" in levels and not is_person(fhir_user):
         raise Invalid(

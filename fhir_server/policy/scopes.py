@@ -66,9 +66,9 @@ class Scopes:
     """What a token grants, or what a client asks for."""
 
     rules: tuple[Rule, ...]
-    context: tuple[str, ...]
-    """Scopes of identity, launch and refresh, without URI prefix."""
     text: str
+    context: tuple[str, ...] = ()
+    """Scopes of identity, launch and refresh, without URI prefix."""
     base_url: str = ""
     """References in values of granular scopes are local below it."""
 
@@ -119,7 +119,7 @@ def join_scopes(scopes: Iterable[Rule | str], base_url: str) -> Scopes:
     joined = " ".join(texts)
     _check_size(len(texts), joined)
     names = dict.fromkeys(text.removeprefix(URI_PREFIX) for text in texts if isinstance(found[text], str))
-    return Scopes(rules, tuple(names), joined, base_url)
+    return Scopes(rules, joined, tuple(names), base_url)
 
 
 def _check_size(number: int, text: str) -> None:

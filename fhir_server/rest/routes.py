@@ -27,7 +27,7 @@ _log = logging.getLogger("fhir_server")
 
 _REFUSALS: dict[int, type[FhirError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
 
-ANONYMOUS = AccessContext(client_id="", token_id="", scopes=Scopes((), (), ""))
+ANONYMOUS = AccessContext(client_id="", token_id="", scopes=Scopes((), ""))
 """A caller without token: no scope, so nothing stored is within reach."""
 
 Interact = Callable[[AccessContext, FhirRequest], FhirResponse]

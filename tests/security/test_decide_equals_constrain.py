@@ -225,7 +225,7 @@ def test_decide_permits_what_the_filter_finds_and_what_the_rule_says(
 @settings(max_examples=100, deadline=None)
 def test_what_is_deleted_meets_no_parameter_of_a_scope(context: AccessContext, letter: str) -> None:
     without = " ".join(scope for scope in context.scopes.text.split() if "?" not in scope)
-    plain = replace(context, scopes=parse_scopes(without, TYPES) if without else Scopes((), (), ""))
+    plain = replace(context, scopes=parse_scopes(without, TYPES) if without else Scopes((), ""))
     for resource, document in zip(RESOURCES, DOCUMENTS, strict=True):
         tombstone = build_tombstone(document, 1_800_000_000_000)
         decided = decide(context, resource["resourceType"], letter, tombstone)

@@ -75,7 +75,7 @@ AT_MOST = settings(max_examples=400, deadline=None)
 
 
 def parse(text: str) -> Scopes:
-    return parse_scopes(text, TYPES) if text else Scopes((), (), "")
+    return parse_scopes(text, TYPES) if text else Scopes((), "")
 
 
 @given(texts, texts, texts)

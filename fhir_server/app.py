@@ -142,7 +142,7 @@ def check_grant(scopes: Scopes, patient: str, fhir_user: str = "") -> None:
     if not scopes.rules:
         raise Invalid("none of the scopes grants access to a resource", "scope")
     levels = {rule.level for rule in scopes.rules}
-    if "user" in levels and not is_person(fhir_user):
+    if "user" in levels and not is_person(fhir_user, scopes.base_url):
         raise Invalid(
             "user/ scopes need the person who acts, as in Practitioner/7 or Patient/dmp-0001", "fhir_user"
         )

@@ -28,11 +28,12 @@ def constrain(context: AccessContext, resource_type: str, letters: str) -> Reach
 
     Raises Forbidden where there is none. Nothing stored is looked at, so the 403 tells nothing of a record.
     """
+    wanted = _WANTED[letters]
     found: dict[tuple[str, ...], list[Parameters]] = {}
     for rule in context.scopes.rules:
-        if not rule.covers(resource_type) or not any(letter in rule.letters for letter in letters):
+        if not rule.covers(resource_type) or wanted.isdisjoint(rule.letters):
             continue
-        patients = _records(context, rule.level, resource_type, is_reading=READING.issuperset(letters))
+        patients = _records(context, rule.level, resource_type, is_reading=wanted <= READING)
         if patients is None:
             continue
         if not patients and not rule.parameters:
@@ -73,7 +74,7 @@ def _bound(context: AccessContext, level: str) -> tuple[str, ...] | None:
 
 def _bound_to_person(context: AccessContext) -> tuple[str, ...] | None:
     """user/: the one patient of the token; else the records of a holder, or all for a professional."""
-    kind, person = _person(context.fhir_user)
+    kind, person = _person(context.fhir_user, context.scopes.base_url)
     if not kind:
         return None
     if context.patient:
@@ -84,14 +85,15 @@ def _bound_to_person(context: AccessContext) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys((*own, *context.patients))) or None
 
 
-def is_person(fhir_user: str) -> bool:
-    """Tells whether a reference names a person to whom user/ scopes can be bound."""
-    return bool(_person(fhir_user)[0])
+def is_person(fhir_user: str, base_url: str) -> bool:
+    """Tells whether a reference names a person of this server to whom user/ scopes can be bound."""
+    return bool(_person(fhir_user, base_url)[0])
 
 
-def _person(fhir_user: str) -> tuple[str, str]:
-    """Returns type and id of a person, relative or absolute; empty for anything else."""
-    kind, person = ("", "", *fhir_user.split("/"))[-2:]
+def _person(fhir_user: str, base_url: str) -> tuple[str, str]:
+    """Returns type and id of a person; empty for anything else, such as a Patient of another server."""
+    relative = fhir_user.removeprefix(f"{base_url}/") if base_url else fhir_user
+    kind, _, person = relative.partition("/")
     return (kind, person) if kind in PROFESSIONALS | HOLDERS and is_id(person) else ("", "")
 
 
@@ -101,4 +103,5 @@ def _share(patients: tuple[str, ...], rows: list[Parameters], resource_type: str
     return Share(patients, tuple(compile_parameters(resource_type, row, base_url) for row in rows))
 
 
+_WANTED = {letters: frozenset(letters) for letters in ("c", "r", "u", "d", "s", "rs")}
 _WORDS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}

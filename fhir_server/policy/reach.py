@@ -53,8 +53,9 @@ class Reach:
     @property
     def filter(self) -> Filter:
         """The reach as a MongoDB filter of current resources."""
-        parts = [share.filter for share in self.shares]
-        return {} if self.is_everything else _any_of(parts)
+        if len(self.shares) == 1:
+            return self.shares[0].filter
+        return {} if self.is_everything else _any_of([share.filter for share in self.shares])
 
     @property
     def past_filter(self) -> Filter:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from tests.oracle.parameter_paths import TYPES, parameters
-from tests.oracle.reference_search import Key, Pairs, World
+from tests.oracle.reference_search import Key, Pairs, Resource, World
 from tests.oracle.searches import Search, Searches
 
 
@@ -40,6 +40,18 @@ def plain_parameter(searches: Searches, type_: str) -> tuple[str, str]:
         name, text = searches.clause(type_, searches.pick(codes))
         if ":" not in name and not any(part.startswith("ap") for part in text.replace("$", ",").split(",")):
             return name, text
+
+
+def granular_scope(searches: Searches, type_: str) -> str:
+    """Returns one scope with a condition."""
+    name, text = plain_parameter(searches, type_)
+    return f"system/{type_}.rs?{name}={quote(text, ':/|,.$-+')}"
+
+
+def shows(world: World, scope: str, version: Resource) -> bool:
+    """Tells whether a scope shows one version, looked at as if it were all there is."""
+    key = version["resourceType"], version["id"]
+    return bool(as_seen_with(World(world.base_url, {key: version}), scope).resources)
 
 
 def as_seen_with(world: World, scopes: str) -> World:

@@ -121,6 +121,23 @@ class ServerUnderTest:
             return error.status, {"issue": error.diagnostics}
         return response.status, _json(response.body)
 
+    def history(self, path: str, scopes: str, count: int) -> tuple[list[Resource], set[int]]:
+        """Walks all pages of a history by a token with scopes; returns its entries and totals."""
+        rows: list[Resource] = []
+        totals: set[int] = set()
+        pairs: Pairs = [("_count", str(count))]
+        for _ in range(MAX_PAGES):
+            status, bundle = self._inside(path, pairs, self._caller("", scopes))
+            if status != 200:
+                raise AssertionError(f"{path} answered {status}: {bundle}")
+            rows += bundle.get("entry", [])
+            totals.add(bundle["total"])
+            following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+            if not following:
+                return rows, totals
+            pairs = parse_qsl(urlsplit(following[0]).query, keep_blank_values=True)
+        raise AssertionError(f"{path}: more than {MAX_PAGES} pages")
+
     def modifiers(self) -> frozenset[str]:
         """The modifiers, of those the oracle knows, that the server takes."""
         probes = {

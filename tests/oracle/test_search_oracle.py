@@ -13,7 +13,7 @@ from fhir_server.policy.granular import compile_parameters
 from fhir_server.search.matching import matches
 from tests.oracle.comparison import differences, leave_out_records
 from tests.oracle.conftest import Round
-from tests.oracle.granular_scopes import plain_parameter, with_granular_scopes
+from tests.oracle.granular_scopes import granular_scope, plain_parameter, shows, with_granular_scopes
 from tests.oracle.parameter_paths import TYPES, at, parameters
 from tests.oracle.reference_search import DEFINITIONS
 from tests.oracle.searches import Search
@@ -52,6 +52,22 @@ def test_a_granular_token_searches_what_its_scopes_show_and_nothing_else(round_:
     assert not wrong, f"{len(wrong)} searches differ:\n" + "\n".join(wrong[:SHOWN])
     assert matched > round_.count // 25
     assert hidden > round_.count // 25
+
+
+def test_a_granular_token_reads_the_versions_that_meet_its_scope_one_by_one(round_: Round) -> None:
+    shown = hidden = 0
+    for number in range(2 * len(TYPES)):
+        type_ = TYPES[number % len(TYPES)]
+        scope = granular_scope(round_.searches, type_)
+        everything, _ = round_.server.history(f"{type_}/_history", f"system/{type_}.rs", 1000)
+        expected = [r for r in everything if "resource" in r and shows(round_.world, scope, r["resource"])]
+        found, totals = round_.server.history(f"{type_}/_history", scope, 7)
+        assert found == expected, scope
+        assert totals == {len(expected)}, scope
+        assert round_.server.history("_history", scope, 50)[0] == expected, scope
+        shown, hidden = shown + len(expected), hidden + len(everything) - len(expected)
+    assert shown > 100
+    assert hidden > 100
 
 
 def test_a_document_in_hand_meets_a_filter_when_the_database_finds_it(round_: Round) -> None:

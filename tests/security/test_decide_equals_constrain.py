@@ -78,7 +78,7 @@ contexts = st.builds(
             f"{BASE_URL}/Practitioner/7",
             "PractitionerRole/7",
             "Device/7",
-            "x",
+            "https://example.com/fhir/Patient/1",
         ]
     ),
     st.sampled_from([(), ("2",), ("1", "2")]),
@@ -133,7 +133,7 @@ def _scope_permits(scope: str, context: AccessContext, letter: str, resource: di
         return True
     bound = {context.patient} - {""}
     if level == "user":
-        kind = context.fhir_user.split("/")[-2] if "/" in context.fhir_user else ""
+        kind = context.fhir_user.replace("https://example.org/fhir/", "").split("/")[0]
         if kind not in ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole"):
             return False
         if not bound and kind.startswith("Practitioner"):

@@ -93,7 +93,16 @@ def test_conditions_hold_for_people_too(server: RunningServer, fhir: FhirHttp) -
 
 
 @pytest.mark.parametrize(
-    "fhir_user", ["", "Patient", "Patient/", "Device/1", "Practitioner/a b", "/Patient/$x"]
+    "fhir_user",
+    [
+        "",
+        "Patient",
+        "Patient/",
+        "Device/1",
+        "Practitioner/a b",
+        "/Patient/$x",
+        "https://x.org/fhir/Patient/1",
+    ],
 )
 def test_what_is_no_person_gets_no_token_and_reaches_nothing(server: RunningServer, fhir_user: str) -> None:
     with pytest.raises(Invalid):

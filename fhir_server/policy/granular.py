@@ -25,7 +25,7 @@ OF_EVERY_TYPE = frozenset({"_id", "_lastUpdated", "_profile", "_security", "_sou
 """Parameters that mean the same for every resource type."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compile_parameters(resource_type: str, parameters: Parameters, base_url: str) -> Filter:
     """Returns the filter of what meets all parameters; raises Invalid for what cannot be held to exactly.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhir_server.definitions.registry import load_definitions
@@ -20,6 +20,8 @@ from tests.unit.search.stored_filter import matches
 
 TYPES = load_definitions().resource_types
 LETTERS = "cruds"
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first scope on a type compiles the type's expressions."""
 BASE_URL = "https://example.org/fhir"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 UCUM = "http://unitsofmeasure.org"
@@ -208,7 +210,7 @@ def filters(context: AccessContext, resource_type: str, letter: str) -> tuple[Do
 
 
 @given(contexts, st.sampled_from(LETTERS))
-@settings(max_examples=300, deadline=None)
+@settings(UNHURRIED, max_examples=300)
 def test_decide_permits_what_the_filter_finds_and_what_the_rule_says(
     context: AccessContext, letter: str
 ) -> None:
@@ -222,7 +224,7 @@ def test_decide_permits_what_the_filter_finds_and_what_the_rule_says(
 
 
 @given(contexts, st.sampled_from(LETTERS))
-@settings(max_examples=100, deadline=None)
+@settings(UNHURRIED, max_examples=100)
 def test_what_is_deleted_meets_no_parameter_of_a_scope(context: AccessContext, letter: str) -> None:
     without = " ".join(scope for scope in context.scopes.text.split() if "?" not in scope)
     plain = replace(context, scopes=parse_scopes(without, TYPES) if without else Scopes((), ""))
@@ -233,6 +235,7 @@ def test_what_is_deleted_meets_no_parameter_of_a_scope(context: AccessContext, l
 
 
 @given(contexts, st.sampled_from(TYPES), st.sampled_from(LETTERS))
+@settings(UNHURRIED)
 def test_every_type_has_an_answer(context: AccessContext, resource_type: str, letter: str) -> None:
     found = filters(context, resource_type, letter)
     permitted = any(letter in rule.letters and rule.covers(resource_type) for rule in context.scopes.rules)

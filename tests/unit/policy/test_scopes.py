@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_server.definitions.registry import load_definitions
@@ -185,6 +185,7 @@ def test_what_is_understood_can_be_sifted_from_the_rest() -> None:
     assert (nothing.rules, nothing.context, nothing.text) == ((), (), "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100) | st.text("patient/*Ovsr.?=&%|,:_ ", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(Invalid):
@@ -192,6 +193,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert scopes.rules or scopes.context
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_parameters_are_read_or_refused(text: str) -> None:
     with suppress(Invalid):

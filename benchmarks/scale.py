@@ -127,7 +127,10 @@ class Scaled:
         words = {"p": f"p{record}", "d": f"d{number % PRACTITIONERS:07d}", "e": f"e{record}03"}
         path, _, query = shape.search.format(**words).partition("?")
         level = "patient" if shape.token == BOUND else "system"
-        scopes = parse_scopes(f"{level}/*.rs", self.server.definitions.resource_types)
+        text = f"{level}/*.rs"
+        if shape.condition:
+            text = f"{level}/Observation.rs?{shape.condition} {level}/Patient.rs"
+        scopes = parse_scopes(text, self.server.definitions.resource_types)
         context = AccessContext("scale", "scale", scopes, f"p{record}" if shape.token == BOUND else "")
         pairs = tuple(parse_qsl(query.replace("+", "%2B")))
         for _ in range(shape.page):

@@ -56,9 +56,10 @@ class _Grant:
 class _OpaqueTokenValidator(BearerTokenValidator):
     """Finds opaque tokens in the database."""
 
-    def __init__(self, tokens: AccessTokens, cache_seconds: int) -> None:
+    def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
         super().__init__(realm=REALM)
         self._tokens = tokens
+        self._base_url = base_url
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, _Grant]] = OrderedDict()
         self._lock = threading.Lock()
@@ -75,7 +76,7 @@ class _OpaqueTokenValidator(BearerTokenValidator):
         row = self._tokens.find(token_string)
         if row is None:
             return None
-        grant = _read_grant(row)
+        grant = _read_grant(row, self._base_url)
         with self._lock:
             self._cache[token_string] = (now + self._cache_seconds, grant)
             self._cache.move_to_end(token_string)
@@ -84,11 +85,11 @@ class _OpaqueTokenValidator(BearerTokenValidator):
         return grant
 
 
-def _read_grant(row: AccessToken) -> _Grant:
+def _read_grant(row: AccessToken, base_url: str) -> _Grant:
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
-        scopes=parse_scopes(row.scope, load_definitions().resource_types),
+        scopes=parse_scopes(row.scope, load_definitions().resource_types, base_url),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
     )
@@ -98,9 +99,9 @@ def _read_grant(row: AccessToken) -> _Grant:
 class Authenticator:
     """Turns the Authorization header of a request into an AccessContext."""
 
-    def __init__(self, tokens: AccessTokens, cache_seconds: int) -> None:
+    def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
         self._protector: Any = ResourceProtector()
-        self._protector.register_token_validator(_OpaqueTokenValidator(tokens, cache_seconds))
+        self._protector.register_token_validator(_OpaqueTokenValidator(tokens, cache_seconds, base_url))
 
     def authenticate(self, request: _Request, address: str, request_id: str) -> AccessContext:
         """Returns who asks; raises LoginRequired with the challenge of RFC 6750 §3."""

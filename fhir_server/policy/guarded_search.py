@@ -17,7 +17,8 @@ from fhir_server.errors import Forbidden, TooCostly
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_json
 from fhir_server.policy.context import AccessContext
-from fhir_server.policy.decide import Reach, constrain
+from fhir_server.policy.decide import constrain
+from fhir_server.policy.reach import Reach
 from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
 from fhir_server.search.concepts import canonical_query
@@ -153,8 +154,8 @@ class GuardedSearch:
         return _bounded(found)
 
     def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
-        """Returns the tokens that begin so; None in a patient's record and where there are many."""
-        if constrain(self._context, resource_type, "s").patient:
+        """Returns the tokens that begin so; None where not everything is reached and where there are many."""
+        if not constrain(self._context, resource_type, "s").is_everything:
             return None
         found = self._resources.tokens(resource_type, prefix, TOKEN_BOUND + 1, self._session)
         return None if len(found) > TOKEN_BOUND else found
@@ -184,7 +185,7 @@ class GuardedSearch:
 
     def _refuse_scan(self, query: Query, reach: Reach) -> None:
         """Refuses a search that would look at every resource of a large type; a patient's record is small."""
-        reason = "" if reach.patient else describe_scan(query)
+        reason = "" if reach.is_in_records else describe_scan(query)
         if reason and self._resources.size(query.resource_type) > SCAN_BOUND:
             raise TooCostly(f"{reason}; add a patient, a code, an identifier or a period", "http.query")
 
@@ -193,7 +194,7 @@ class GuardedSearch:
         reach = constrain(self._context, query.resource_type, "s")
         plan = compile_query(resolve(query, self))
         account = self._resources.explain(plan, reach.filter, limit)
-        refused = "" if reach.patient else describe_scan(query)
+        refused = "" if reach.is_in_records else describe_scan(query)
         return {"search": query.text, "refused": refused, **summarise_plan(account), "plan": account}
 
     def _reach(self, resource_type: str, *, required: bool) -> Reach | None:
@@ -255,12 +256,10 @@ class GuardedSearch:
 
     def _included_reach(self, resource_type: str) -> Reach | None:
         """The whole of the token decides: what it may read or search, it may have included."""
-        for letter in "rs":
-            try:
-                return constrain(self._context, resource_type, letter)
-            except Forbidden:
-                continue
-        return None
+        try:
+            return constrain(self._context, resource_type, "rs")
+        except Forbidden:
+            return None
 
 
 def _scores(resource_type: str, documents: list[Document], words: Sequence[str]) -> dict[str, Decimal]:

@@ -9,7 +9,7 @@
 | p     | the patient whose compartment holds it; absent when none or several |
 | vis   | visibility labels as a bit set |
 | sk    | sort key: primary date, then a hash of the id |
-| t, r  | index entries (search/index.py); t is empty when deleted |
+| t, r  | index entries (search/index.py); t is empty when deleted; rows of the history have no words |
 | d     | true when deleted |
 | z     | JSON bytes, zstd; absent when deleted |
 """
@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -26,11 +27,13 @@ import zstandard
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
+from fhir_server.search.entries import IN_CONTENT, IN_NARRATIVE
 from fhir_server.search.index import IndexEntries, extract_index
 
 Document = dict[str, Any]
 
 _LEVEL = 3
+_WORDS = frozenset({IN_CONTENT, IN_NARRATIVE})
 _local = threading.local()
 
 
@@ -102,14 +105,20 @@ def build_tombstone(document: Document, last_updated: int) -> Document:
 
 def build_history(resource_type: str, document: Document, until: int) -> Document:
     """Returns the history row of a version that another one replaced at `until` (ms)."""
-    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "z") if k in document}
+    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "r", "z") if k in document}
     row |= {
+        "t": past_tokens(document.get("t", [])),
         "_id": f"{resource_type}/{document['_id']}/{document['v']}",
         "rt": resource_type,
         "id": document["_id"],
         "until": until,
     }
     return row
+
+
+def past_tokens(tokens: Iterable[str]) -> list[str]:
+    """Returns the tokens by which a policy knows an old version; nobody searches old versions for words."""
+    return [t for t in tokens if t[:1] not in _WORDS and not t.partition("=")[0].endswith(":text")]
 
 
 def read_document(resource_type: str, document: Document) -> Stored:

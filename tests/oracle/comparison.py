@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fhir_server.fhir.json import encode_json
+from tests.oracle.granular_scopes import as_seen_with
 from tests.oracle.reference_search import Key, Resource, World
 from tests.oracle.searches import Search
 from tests.oracle.server_under_test import Answer, ServerUnderTest
@@ -20,20 +21,27 @@ class Comparison:
     def __init__(self, server: ServerUnderTest, world: World) -> None:
         self._server = server
         self._worlds = {"": world}
+        self._granular: tuple[str, str, World] = ("", "", world)
 
-    def world(self, patient: str) -> World:
+    def world(self, patient: str, scopes: str = "") -> World:
         if patient not in self._worlds:
             self._worlds[patient] = self._worlds[""].as_seen_by(patient)
-        return self._worlds[patient]
+        if not scopes:
+            return self._worlds[patient]
+        if self._granular[:2] != (patient, scopes):
+            self._granular = patient, scopes, as_seen_with(self._worlds[patient], scopes)
+        return self._granular[2]
 
     def difference(self, search: Search) -> str:
         """Returns what the two answers differ in; "" for nothing."""
-        answer = self._server.search(search.path, search.pairs, search.patient, http=search.http)
-        return differences(search, answer, self.world(search.patient))
+        answer = self._server.search(
+            search.path, search.pairs, search.patient, http=search.http, scopes=search.scopes
+        )
+        return differences(search, answer, self.world(search.patient, search.scopes))
 
     def expected(self, search: Search) -> set[Key]:
         """Returns what the search should find."""
-        return _expected(search, self.world(search.patient))
+        return _expected(search, self.world(search.patient, search.scopes))
 
     def shrink(self, search: Search) -> Search:
         """Returns the smallest search that still differs."""
@@ -147,8 +155,11 @@ def shrink(search: Search, differ: Differ) -> Search:
 def _smaller(search: Search) -> Iterator[Search]:
     if search.http:
         yield replace(search, http=False)
-    if search.patient:
+    if search.patient and not search.scopes:
         yield replace(search, patient="")
+    for word in search.scopes.split():
+        if "?" in word:
+            yield replace(search, scopes=search.scopes.replace(word, word.partition("?")[0]))
     if search.compartment:
         yield replace(search, compartment=None)
     if search.is_of_system:

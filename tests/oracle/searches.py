@@ -32,6 +32,8 @@ class Search:
     compartment: Key | None = None
     patient: str = ""
     """The patient to whom the caller's token is bound."""
+    scopes: str = ""
+    """The scopes of the caller's token; "" for reading everything."""
     results: tuple[tuple[str, str], ...] = ()
     includes: tuple[tuple[str, str], ...] = ()
     http: bool = False
@@ -58,7 +60,8 @@ class Search:
     def __str__(self) -> str:
         caller = f" by a token of Patient/{self.patient}" if self.patient else ""
         query = urlencode(self.pairs, safe="/:|,$")
-        return f"GET {self.path}?{query}{caller}{' over HTTP' if self.http else ''}"
+        scopes = f" with {self.scopes}" if self.scopes else ""
+        return f"GET {self.path}?{query}{caller}{scopes}{' over HTTP' if self.http else ''}"
 
 
 def escape(text: str) -> str:

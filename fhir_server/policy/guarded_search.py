@@ -159,6 +159,17 @@ class GuardedSearch:
         found = self._resources.tokens(resource_type, prefix, TOKEN_BOUND + 1, self._session)
         return None if len(found) > TOKEN_BOUND else found
 
+    @property
+    def patient(self) -> str:
+        """The patient to whom the caller is bound; "" for none."""
+        return self._context.patient
+
+    def first(self, query: Query) -> str:
+        """Returns the id of the first match that the caller may read; "" for none."""
+        reach = self._included_reach(query.resource_type)
+        found = self._find(compile_query(query), reach, 1) if reach is not None else []
+        return str(found[0]["_id"]) if found else ""
+
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List the caller may read."""
         reach = constrain(self._context, "List", "r")

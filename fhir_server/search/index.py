@@ -17,6 +17,7 @@ from fhir_server.search.entries import EVERYTHING, IRREGULAR, PRESENT
 from fhir_server.search.extraction import Extraction, Use, type_table
 from fhir_server.search.intervals import mark
 from fhir_server.search.parameters import composite
+from fhir_server.search.parameters.position import position_of
 from fhir_server.search.parameters.token_text import WITHOUT_TEXTS
 from fhir_server.search.primary_date import DAY_MS, sort_key
 
@@ -32,6 +33,8 @@ class IndexEntries:
     tokens: list[str]
     ranges: list[dict[str, Any]]
     sort_key: int
+    position: dict[str, Any] | None = None
+    """Of a Location: a GeoJSON point."""
 
 
 class _Entries:
@@ -115,6 +118,7 @@ def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") 
         tokens=list(entries.tokens),
         ranges=[_RANGE_DOCUMENTS[len(r)](*r) for r in entries.ranges],
         sort_key=_sort_key(table.primary_date, entries, last_updated_ms, resource_id),
+        position=position_of(resource),
     )
 
 

@@ -27,6 +27,13 @@ class Lookup(Protocol):
     def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
         """Returns the tokens in use that begin with a prefix; None where it is not worth asking."""
 
+    @property
+    def patient(self) -> str:
+        """The patient to whom the caller is bound; "" for none."""
+
+    def first(self, query: Query) -> str:
+        """Returns the id of the first match of a query; "" for none."""
+
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List."""
 

@@ -81,6 +81,8 @@ class Among:
     texts: tuple[str, ...]
     is_bound: bool = True
     """An index leads to what it matches."""
+    leads: bool = False
+    """An index of its own does, and what matches is not deleted."""
 
 
 Condition = Clause | Compartment | Chain | Has | Members | Group | Among

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from fhir_server.storage.mongo import Document, Mongo, translated
-from fhir_server.storage.stored import build_index, decompress
+from fhir_server.storage.stored import OPTIONAL_FIELDS, build_index, decompress
 
 _BATCH = 500
 
@@ -36,7 +36,8 @@ def rebuild_index(
 def _update(document: Document, parse: Callable[[bytes], Any], base_url: str) -> UpdateOne:
     entries = build_index(parse(decompress(document["z"])), document["lu"], base_url)
     change: Document = {"$set": entries}
-    if "p" not in entries:
-        change["$unset"] = {"p": ""}
+    gone = {name: "" for name in OPTIONAL_FIELDS if name not in entries}
+    if gone:
+        change["$unset"] = gone
     # A writer that came meanwhile has indexed its own version.
     return UpdateOne({"_id": document["_id"], "v": document["v"]}, change)

@@ -10,6 +10,7 @@
 | vis   | visibility labels as a bit set |
 | sk    | sort key: primary date, then a hash of the id |
 | t, r  | index entries (search/index.py); t is empty when deleted |
+| g     | position of a Location, GeoJSON |
 | d     | true when deleted |
 | z     | JSON bytes, zstd; absent when deleted |
 """
@@ -27,6 +28,7 @@ import zstandard
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
 from fhir_server.search.index import IndexEntries, extract_index
+from fhir_server.search.parameters.position import POSITION
 
 Document = dict[str, Any]
 
@@ -83,6 +85,10 @@ def build_index(resource: Resource, last_updated: int, base_url: str) -> Documen
     return index_fields(extract_index(resource, last_updated, base_url))
 
 
+OPTIONAL_FIELDS = ("p", POSITION)
+"""Of those by which a resource is found: absent where there is nothing to say."""
+
+
 def index_fields(index: IndexEntries) -> Document:
     """Returns index entries as fields of a document."""
     fields: Document = {"sk": index.sort_key, "t": index.tokens, "r": index.ranges}
@@ -90,6 +96,8 @@ def index_fields(index: IndexEntries) -> Document:
     # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.
     if len(index.patients) == 1:
         fields["p"] = index.patients[0]
+    if index.position is not None:
+        fields[POSITION] = index.position
     return fields
 
 

@@ -50,7 +50,7 @@ def _is_plain(clause: Condition) -> bool:
 
 def _resolve(clause: Condition, resource_type: str, lookup: Lookup) -> Condition:
     if isinstance(clause, Chain):
-        return _among_references(clause, lookup)
+        return _among_references(clause, resource_type, lookup)
     if isinstance(clause, Has):
         found = lookup.referenced(resolve(clause.source, lookup), clause.stored, resource_type)
         return Among({"_id": {"$in": found}}, clause.name, clause.texts)
@@ -121,7 +121,8 @@ def _is_in_any_system(value: Any) -> bool:
     return isinstance(value, TokenValue) and value.system is None and value.code is not None
 
 
-def _among_references(chain: Chain, lookup: Lookup) -> Among:
+def _among_references(chain: Chain, resource_type: str, lookup: Lookup) -> Among:
+    """Turns a chain into references to what it finds, inside contained resources too."""
     tokens = [
         f"{code}={id_}|{target.resource_type}"
         for target in chain.targets
@@ -129,4 +130,7 @@ def _among_references(chain: Chain, lookup: Lookup) -> Among:
         for code in chain.stored
     ]
     filter_: Filter = {"t": {"$in": tokens}}
+    containing = lookup.containing(resource_type, chain)
+    if containing:
+        filter_ = {"$or": [filter_, {"_id": {"$in": containing}}]}
     return Among(filter_, chain.name, chain.texts)

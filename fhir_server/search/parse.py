@@ -14,7 +14,7 @@ from fhir_server.search.escapes import split
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.filter_conditions import Reader, read_filter
 from fhir_server.search.include import MAX_INCLUDES, read_include
-from fhir_server.search.parameters import PARAMETER_TYPES, composite
+from fhir_server.search.parameters import PARAMETER_TYPES, WORDS, composite
 from fhir_server.search.parameters.parameter_type import TYPE, Asked
 from fhir_server.search.parse_context import Context, Declared, NeverRefers, NotSupportedHere
 from fhir_server.search.parse_special import SPECIAL
@@ -68,9 +68,24 @@ def parse_query(
             issue = refusal.error.issues[0]
             ignored = f"{issue.diagnostics}; this parameter was ignored"
             warnings.append(Issue("warning", issue.code, ignored, issue.expression))
+    _check_together(query)
+    return query, warnings
+
+
+def _check_together(query: Query) -> None:
+    """Refuses what parameters cannot say together."""
     if query.includes and query.summary == "text":
         raise Invalid("_summary=text cannot be mixed with includes", "http._summary")
-    return query, warnings
+    if query.elements and query.summary not in ("", "false", "count"):
+        raise Invalid("_summary and _elements exclude each other", "http._elements")
+    if not query.is_of_contained:
+        return
+    if query.includes:
+        raise NotSupported("_contained: contained resources bring no includes", "http._contained")
+    if any(isinstance(clause, Clause) and clause.type == WORDS for clause in query.clauses):
+        raise NotSupported(
+            "_contained: the words of a resource are those of its container", "http._contained"
+        )
 
 
 def _apply(query: Query, name: str, text: str, context: Context) -> Query:

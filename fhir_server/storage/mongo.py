@@ -29,6 +29,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import TooCostly, Unavailable
+from fhir_server.search.contained import CONTAINED
 from fhir_server.search.parameters.position import POSITION
 
 Document = dict[str, Any]
@@ -42,6 +43,7 @@ STATE = "state"
 _SNAPSHOT_UNAVAILABLE = 246
 _SNAPSHOT_ATTEMPTS = 7
 
+CONTAINED_INDEX = "contained"
 TOKEN_INDEX = "token"  # noqa: S105  # of the index entries
 
 _HAS_PATIENT = {"p": {"$exists": True}}
@@ -51,6 +53,7 @@ RESOURCE_INDEXES = (
     IndexModel([("r.k", 1), ("r.lo", 1), ("r.hi", 1)], name="range"),
     IndexModel([("lu", -1), ("_id", -1)], name="updated"),
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
+    IndexModel([(f"{CONTAINED}.t", 1)], name=CONTAINED_INDEX, sparse=True),
 )
 LOCATION_INDEXES = (*RESOURCE_INDEXES, IndexModel([(POSITION, GEOSPHERE)], name="position"))
 # An AuditEvent is written on every access: it is asked by patient, by token or by time, never by

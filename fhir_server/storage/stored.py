@@ -10,6 +10,7 @@
 | vis   | visibility labels as a bit set |
 | sk    | sort key: primary date, then a hash of the id |
 | t, r  | index entries (search/index.py); t is empty when deleted |
+| c     | index entries of what it contains (search/contained.py) |
 | g     | position of a Location, GeoJSON |
 | d     | true when deleted |
 | z     | JSON bytes, zstd; absent when deleted |
@@ -27,6 +28,7 @@ import zstandard
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
+from fhir_server.search.contained import CONTAINED
 from fhir_server.search.index import IndexEntries, extract_index
 from fhir_server.search.parameters.position import POSITION
 
@@ -50,10 +52,12 @@ class Stored:
     """JSON as it was stored; empty when deleted."""
     deleted: bool
     patient: str
+    container: str = ""
+    """Type/id of the resource that contains it; "" for what stands by itself."""
 
     @property
     def reference(self) -> str:
-        return f"{self.resource_type}/{self.id}"
+        return f"{self.container}#{self.id}" if self.container else f"{self.resource_type}/{self.id}"
 
 
 def build_document(
@@ -85,7 +89,7 @@ def build_index(resource: Resource, last_updated: int, base_url: str) -> Documen
     return index_fields(extract_index(resource, last_updated, base_url))
 
 
-OPTIONAL_FIELDS = ("p", POSITION)
+OPTIONAL_FIELDS = ("p", POSITION, CONTAINED)
 """Of those by which a resource is found: absent where there is nothing to say."""
 
 
@@ -98,6 +102,8 @@ def index_fields(index: IndexEntries) -> Document:
         fields["p"] = index.patients[0]
     if index.position is not None:
         fields[POSITION] = index.position
+    if index.contained:
+        fields[CONTAINED] = list(index.contained)
     return fields
 
 

@@ -52,8 +52,12 @@ class ContainedSearch:
             self._refuse_everything(query, reach)
             parts.append((query.resource_type, ordinary(query.resource_type, plan.match(reach.filter))))
         for container, filter_ in self._containers():
+            criteria = [filter_] if filter_ else []
+            if whole and query.contained == "both" and container == query.resource_type:
+                # What matches by itself is there already.
+                criteria.append({"$nor": [plan.filter]})
             stages = containers(query.resource_type, plan.filter, container, whole=whole)
-            parts.append((container, [{"$match": filter_}, *stages] if filter_ else stages))
+            parts.append((container, [{"$match": {"$and": criteria}}, *stages] if criteria else stages))
         return parts
 
     def _refuse_everything(self, query: Query, reach: Reach) -> None:

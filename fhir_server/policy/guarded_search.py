@@ -142,7 +142,9 @@ class GuardedSearch:
             self._refuse_scan(query, constrain(self._context, query.resource_type, "s"))
             resolved.append(resolve(query, self))
         plans = [compile_query(query) for query in resolved]
-        if len({type(plan.sort) for plan in plans}) > 1:
+        # Ids tell the resources of one type apart, not those of several.
+        has_ties = len(queries) > 1 and any(len(query.sort) > 1 for query in queries)
+        if has_ties or len({type(plan.sort) for plan in plans}) > 1:
             plans = [compile_query(query, by_values=True) for query in resolved]
         return {plan.resource_type: plan for plan in plans}
 

@@ -44,7 +44,7 @@ def plan_sort(resource_type: str, keys: tuple[SortKey, ...], *, by_values: bool 
     if not keys:
         return ByDate()
     first = keys[0]
-    if first.code == "_id":
+    if first.code == "_id" and (len(keys) == 1 or not by_values):
         return ByFields((("_id", -1 if first.descending else 1),))
     if len(keys) == 1 and first.code == "_lastUpdated":
         direction = -1 if first.descending else 1

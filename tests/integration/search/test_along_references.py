@@ -153,7 +153,7 @@ INCLUDED = {
         "Condition/k",
     },
     "Patient?_id=p2&_revinclude=Group:*": {"Group/g1"},
-    "Observation?_id=a&_revinclude=*": {"Observation/b"},
+    "Observation?_id=a&_revinclude=*": {"Observation/b", "List/l1"},
     "Patient?_id=p2&_revinclude=Observation:derived-from": set(),
     "?_type=Condition,Encounter&_include=Condition:subject": {"Patient/p2"},
 }

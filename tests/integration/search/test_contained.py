@@ -210,6 +210,17 @@ def test_what_is_changed_or_deleted_is_found_as_it_is(fhir: FhirHttp, server: Ru
     assert "c" not in document
 
 
+def test_what_matches_and_contains_a_match_comes_once(fhir: FhirHttp) -> None:
+    kit = medication("kit", "K", "k", contained=[medication("m1", "K", "k")])
+    kit["ingredient"].append({"itemReference": {"reference": "#m1"}})
+    assert fhir.put("Medication/kit", kit).status_code == 201
+    assert found(fhir, "Medication?code=K&_contained=both") == ["Medication/kit"]
+    both = ["Medication/kit", "Medication/kit#m1"]
+    assert found(fhir, "Medication?code=K&_contained=both&_containedType=contained") == both
+    assert found(fhir, "Medication?code=K&_contained=true") == ["Medication/kit"]
+    assert fhir.delete("Medication/kit").status_code == 204
+
+
 def test_what_contains_nothing_has_no_entries_for_it(server: RunningServer) -> None:
     document = server.inside.mongo.database["MedicationRequest"].find_one({"_id": "25"})
     assert document is not None

@@ -149,3 +149,10 @@ def test_a_url_of_six_kilobytes_is_read(fhir: FhirHttp) -> None:
     assert [r["resource"]["id"] for r in body(fhir.get(url))["entry"]] == ["o1"]
     form = fhir.request("POST", "Observation/_search?status=final", data={"_id": f"o1,{ids}"})
     assert [r["resource"]["id"] for r in body(form)["entry"]] == ["o1"]
+
+
+def test_ids_that_several_types_share_are_ties(fhir: FhirHttp) -> None:
+    for type_, name in (("Organization", "Zoo"), ("Location", "Aquarium")):
+        body(fhir.put(f"{type_}/same", {"resourceType": type_, "id": "same", "name": name}))
+    found, _ = pages(fhir, "?_type=Organization,Location&_id=same&_sort=-_id,name&_count=1")
+    assert found == ["Location/same", "Organization/same"]

@@ -86,10 +86,8 @@ def _any_of(branches: Sequence[Sequence[Filter]]) -> Filter:
 
 def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence[Filter]) -> Branches:
     """Returns the branches of a query, whose clauses are compiled already; `everything` goes before them."""
-    if everything and any(
-        isinstance(c, Clause) and c.code == "_id" and not c.modifier for c in query.clauses
-    ):
-        # The ids lead; no index is to be tempted by the token of everything.
+    if everything and any(_leads(clause) for clause in query.clauses):
+        # No other index is to be tempted by the token of everything.
         everything = [_NOT_DELETED]
     rows = sorted(
         zip(query.clauses, compiled, strict=True), key=lambda row: _rank(row[0], row[1], query.resource_type)
@@ -105,6 +103,13 @@ def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence
     if not patients or (leads_itself and len(own) == len(criteria)):
         return Branches(criteria, criteria, (), spans, leads=not everything)
     return Branches(criteria, own, patients, spans, leads=not everything)
+
+
+def _leads(clause: Condition) -> bool:
+    """True for ids and positions, which have indexes of their own."""
+    if isinstance(clause, Among):
+        return clause.leads
+    return isinstance(clause, Clause) and clause.code == "_id" and not clause.modifier
 
 
 # --- the record ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pymongo.collection import Collection
 
 from fhir_server.search.entries import prefix_range
 from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
-from fhir_server.storage.stored import build_index, decompress, past_tokens
+from fhir_server.storage.stored import OPTIONAL_FIELDS, PAST_FIELDS, build_index, decompress, past_tokens
 
 _BATCH = 500
 
@@ -30,8 +30,7 @@ def rebuild_history(mongo: Mongo, resource_type: str, base_url: str, parse: Pars
     for batch in _batches(mongo.prepared(HISTORY), prefix_range(f"{resource_type}/")):
         changes = []
         for row in batch:
-            entries = _entries(row, parse, base_url)
-            del entries["sk"]
+            entries = {k: v for k, v in _entries(row, parse, base_url).items() if k in PAST_FIELDS}
             changes.append(_update(row, entries | {"t": past_tokens(entries["t"])}))
         yield _write(mongo.collection(HISTORY), changes)
 
@@ -53,8 +52,9 @@ def _entries(document: Document, parse: Parse, base_url: str) -> Document:
 
 def _update(document: Document, entries: Document) -> UpdateOne:
     change: Document = {"$set": entries}
-    if "p" not in entries:
-        change["$unset"] = {"p": ""}
+    gone = {name: "" for name in OPTIONAL_FIELDS if name not in entries}
+    if gone:
+        change["$unset"] = gone
     # A writer that came meanwhile has indexed its own version.
     return UpdateOne({"_id": document["_id"], "v": document["v"]}, change)
 

@@ -13,15 +13,16 @@ from typing import Any
 from pymongo.client_session import ClientSession
 
 from fhir_server.search.compile import Plan
+from fhir_server.search.contained import CONTAINED
 from fhir_server.search.entries import prefix_range
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.mongo import HISTORY, TOKEN_INDEX, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
-_FOUND = {"t": 0, "r": 0}
+_FOUND = {"t": 0, "r": 0, CONTAINED: 0}
 """Index entries stay in the database."""
 
-_RANGES = {"r": 0}
+_RANGES = {"r": 0, CONTAINED: 0}
 
 _MATCHED = dict.fromkeys(("v", "lu", "m", "p", "sk", "z"), 1)
 """What a search reads of a match. To name it costs MongoDB less than to leave out the entries."""
@@ -180,6 +181,18 @@ class Resources:
         query = {"$and": [{"_id": {"$eq": resource_id}}, constraint]}
         with translated():
             return self._mongo.collection(resource_type).find_one(query, {"t": 1}, session=session)
+
+    def contains_any(self, resource_type: str, session: ClientSession | None = None) -> bool:
+        """True where a resource of the type contains others."""
+        query = {f"{CONTAINED}.t": {"$gte": ""}}
+        with translated():
+            collection = self._mongo.collection(resource_type)
+            return collection.find_one(query, {"_id": 1}, session=session) is not None
+
+    def union(self, parts: Sequence[Pipeline], last: list[Document]) -> list[Document]:
+        """Returns the rows of several pipelines, after the `last` stages of all of them together."""
+        with translated():
+            return self._versions([(name, stages) for name, stages in parts], last, None)
 
     def size(self, resource_type: str) -> int:
         """Returns about how many resources of a type there are, from the collection's metadata."""

@@ -10,6 +10,8 @@
 | vis   | visibility labels as a bit set |
 | sk    | sort key: primary date, then a hash of the id |
 | t, r  | index entries (search/index.py); t is empty when deleted; rows of the history have no words |
+| c     | index entries of what it contains (search/contained.py) |
+| g     | position of a Location, GeoJSON |
 | d     | true when deleted |
 | z     | JSON bytes, zstd; absent when deleted |
 """
@@ -27,8 +29,10 @@ import zstandard
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
+from fhir_server.search.contained import CONTAINED
 from fhir_server.search.entries import IN_CONTENT, IN_NARRATIVE
 from fhir_server.search.index import IndexEntries, extract_index
+from fhir_server.search.parameters.position import POSITION
 
 Document = dict[str, Any]
 
@@ -51,10 +55,12 @@ class Stored:
     """JSON as it was stored; empty when deleted."""
     deleted: bool
     patient: str
+    container: str = ""
+    """Type/id of the resource that contains it; "" for what stands by itself."""
 
     @property
     def reference(self) -> str:
-        return f"{self.resource_type}/{self.id}"
+        return f"{self.container}#{self.id}" if self.container else f"{self.resource_type}/{self.id}"
 
 
 def build_document(
@@ -86,6 +92,14 @@ def build_index(resource: Resource, last_updated: int, base_url: str) -> Documen
     return index_fields(extract_index(resource, last_updated, base_url))
 
 
+OPTIONAL_FIELDS = ("p", POSITION, CONTAINED)
+"""Of those by which a resource is found: absent where there is nothing to say."""
+
+
+PAST_FIELDS = ("p", "t", "r")
+"""Of those, the ones that an old version keeps: a policy asks for no more."""
+
+
 def index_fields(index: IndexEntries) -> Document:
     """Returns index entries as fields of a document."""
     fields: Document = {"sk": index.sort_key, "t": index.tokens, "r": index.ranges}
@@ -93,6 +107,10 @@ def index_fields(index: IndexEntries) -> Document:
     # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.
     if len(index.patients) == 1:
         fields["p"] = index.patients[0]
+    if index.position is not None:
+        fields[POSITION] = index.position
+    if index.contained:
+        fields[CONTAINED] = list(index.contained)
     return fields
 
 

@@ -163,4 +163,7 @@ def _json(body: Any) -> Resource:
 
 
 def _key(entry: Resource) -> Key:
-    return entry["resource"]["resourceType"], entry["resource"]["id"]
+    type_, id_ = entry["resource"]["resourceType"], entry["resource"]["id"]
+    container, mark, contained = entry["fullUrl"].rpartition("#")
+    # What is contained is told apart by what contains it.
+    return (type_, "/".join(container.split("/")[-2:]) + mark + contained) if mark else (type_, id_)

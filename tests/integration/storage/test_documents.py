@@ -9,7 +9,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from fhir_server.fhir.json import parse_json
-from fhir_server.storage.mongo import AUDIT_INDEXES, OTHER_INDEXES, RESOURCE_INDEXES, Mongo
+from fhir_server.storage.mongo import OTHER_INDEXES, RESOURCE_INDEXES, Mongo
 from fhir_server.storage.stored import decompress
 from tests.examples import body, create, entries, entry, observation, patient, total, transaction
 from tests.http_client import FhirHttp
@@ -76,7 +76,7 @@ def test_a_tombstone_keeps_whose_it_was_and_nothing_else(fhir: FhirHttp, databas
 def test_collections_have_their_indexes(fhir: FhirHttp, database: Any, name: str) -> None:
     create(fhir, patient())
     fhir.post("", transaction(entry("POST", "Patient", patient(), ifNoneExist="identifier=never")))
-    expected = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
+    expected = OTHER_INDEXES.get(name, RESOURCE_INDEXES)
     assert set(database[name].index_information()) == {"_id_", *(i.document["name"] for i in expected)}
 
 

@@ -13,10 +13,11 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import FhirError, Invalid
 from fhir_server.search.compile import compile_query
 from fhir_server.search.entries import Filter
+from fhir_server.search.parameters import WORDS
 from fhir_server.search.parameters.composite import CompositeValue
 from fhir_server.search.parameters.date import DateValue
 from fhir_server.search.parse import parse_query
-from fhir_server.search.query import Clause
+from fhir_server.search.query import Clause, Condition
 
 Parameters = tuple[tuple[str, str], ...]
 """Name and value of each search parameter of a scope; all of them hold."""
@@ -46,8 +47,7 @@ def compile_parameters(resource_type: str, parameters: Parameters, base_url: str
     if ignored:
         raise Invalid(ignored[0].diagnostics, "scope")
     for clause in query.clauses:
-        if any(isinstance(v, DateValue) and v.prefix == "ap" for v in _values(clause)):
-            raise Invalid("ap means another time on every day, so a scope cannot say it", "scope")
+        _check_clause(clause)
     return compile_query(query).filter
 
 
@@ -60,8 +60,17 @@ def _check_name(name: str) -> None:
         raise Invalid(f"{name[:64]} says nothing about a resource that a scope could be held to", "scope")
 
 
-def _values(clause: Any) -> Iterator[Any]:
-    for value in clause.values if isinstance(clause, Clause) else ():
+def _check_clause(clause: Condition) -> None:
+    """Lets pass what tokens and ranges alone decide: old versions and documents in hand have nothing else."""
+    if not isinstance(clause, Clause) or clause.modifier or clause.type == WORDS:
+        name = getattr(clause, "name", "this parameter")
+        raise Invalid(f"{name}: a scope cannot be held to this kind of search", "scope")
+    if any(isinstance(v, DateValue) and v.prefix == "ap" for v in _values(clause)):
+        raise Invalid("ap means another time on every day, so a scope cannot say it", "scope")
+
+
+def _values(clause: Clause) -> Iterator[Any]:
+    for value in clause.values:
         yield value
         if isinstance(value, CompositeValue):
             yield from value.values

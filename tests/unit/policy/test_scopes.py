@@ -12,8 +12,9 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid
 from fhir_server.policy.granular import OF_EVERY_TYPE, compile_parameters
 from fhir_server.policy.scopes import URI_PREFIX, Rule, parse_scope, parse_scopes, sift_scopes
+from fhir_server.search.matching import matches
 
-TYPES = ("Observation", "Patient", "Questionnaire")
+TYPES = ("Location", "Observation", "Patient", "Questionnaire")
 LABORATORY = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory"
 
 
@@ -147,6 +148,8 @@ REFUSED = [
     "system/Patient.rs?_count=1",
     "system/Patient.rs?_include=Patient:link",
     "system/Patient.rs?_type=Patient",
+    "system/Location.rs?near=48|2|5|km",
+    "system/Patient.rs?_contained=true",
     "system/*.rs?family=x",
     "system/*.rs?_tag=x&status=y",
     "system/Patient.rs?" + "&".join(f"family=a{i}" for i in range(11)),
@@ -198,6 +201,23 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_parameters_are_read_or_refused(text: str) -> None:
     with suppress(Invalid):
         parse_scope(f"system/Observation.rs?{text}", TYPES)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=300)
+def test_whatever_is_accepted_can_be_tested_in_memory(drawn: st.DataObject) -> None:
+    """A parameter that only the database understands must be refused, not fail when something is written."""
+    resource_type = drawn.draw(
+        st.sampled_from(["Observation", "Location", "Patient", "Encounter", "ValueSet"])
+    )
+    code = drawn.draw(st.sampled_from(sorted(load_definitions().search_parameters(resource_type))))
+    text = drawn.draw(
+        st.sampled_from(["a", "a|b", "|b", "a|", "2020", "ne5", "gt5.4||mg", "48|2", "a$b", "a|b$5"])
+    )
+    with suppress(Invalid):
+        found = compile_parameters(resource_type, ((code, text),), "")
+        assert not matches(found, {"_id": "x", "lu": 0, "t": [], "r": []})
+        assert matches(found, {"_id": "x", "lu": 0, "t": ["*"], "r": []}) in (True, False)
 
 
 def test_parameters_of_every_type_are_those_of_every_type() -> None:

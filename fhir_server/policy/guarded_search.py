@@ -132,8 +132,9 @@ class GuardedSearch:
         included, is_cut = self._include(includes, taken) if includes else ((), False)
         for type_, documents in taken.items():
             cursors[type_] = plans[type_].cursor(documents, cursors.get(type_))
-        words = relevant_tokens(queries[0]) if queries else ()
-        scores = {k: v for type_, found in taken.items() for k, v in _scores(type_, found, words).items()}
+        # Lenient handling may have ignored the words for some of the types.
+        words = {query.resource_type: relevant_tokens(query) for query in queries}
+        scores = {k: v for t, found in taken.items() for k, v in _scores(t, found, words[t]).items()}
         return Page(matches, included, cursors if limit and len(rows) > limit else None, is_cut, scores)
 
     def _comparable_plans(self, queries: Sequence[Query]) -> dict[str, Plan]:

@@ -83,6 +83,14 @@ def test_words_combine_with_what_else_is_asked(fhir: FhirHttp) -> None:
     assert [row["search"].get("score") for row in included] == [1, None]
 
 
+def test_a_type_without_words_ignores_them_when_asked_to_be_lenient(fhir: FhirHttp) -> None:
+    asked = "?_type=Condition,AuditEvent&_content=tibia&_count=50"
+    bundle = fhir.get(asked, headers={"Prefer": "handling=lenient"}).json()
+    scores = {r["resource"].get("id"): r["search"].get("score") for r in bundle["entry"]}
+    assert (scores["b"], scores["d"]) == (1, 1)
+    assert fhir.get(asked).status_code == 400
+
+
 def test_who_is_bound_to_a_patient_finds_the_words_of_that_record(make_client: MakeClient) -> None:
     client = make_client("patient/*.rs", patient="two")
     assert rows(client.get("Condition?_content=tibia").json()) == [("d", 1)]

@@ -141,6 +141,11 @@ def _evaluate(expression: Any, document: Document, variables: dict[str, Any]) ->
         return (min if operator == "$min" else max)(values) if values else None
     if operator == "$indexOfBytes":
         return _evaluate(operand[0], document, variables).find(operand[1])
+    if operator == "$substrBytes":
+        text, start, _ = (_evaluate(o, document, variables) for o in operand)
+        return text[start:]
+    if operator == "$add":
+        return sum(_evaluate(o, document, variables) for o in operand)
     if operator == "$first":
         return _evaluate(operand, document, variables)[0]
     if operator == "$split":

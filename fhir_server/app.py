@@ -24,8 +24,9 @@ from fhir_server.policy.scopes import parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.documents import Documents
 from fhir_server.storage.mongo import Mongo
-from fhir_server.storage.oauth import AccessTokens
+from fhir_server.storage.oauth.access_tokens import AccessTokens
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.state import State
 from fhir_server.storage.transactions import Transactions
@@ -46,7 +47,8 @@ class Server:
         self.mongo = Mongo(
             settings.mongodb_uri, settings.mongodb_database, timeout_ms=settings.request_timeout_ms
         )
-        self.tokens = AccessTokens(self.mongo)
+        self.documents = Documents(self.mongo)
+        self.tokens = AccessTokens(self.documents)
         self.state = State(self.mongo)
         self.authenticator = Authenticator(self.tokens, settings.token_cache_seconds)
         self._database = Database(

@@ -21,7 +21,7 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, LoginRequired
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.scopes import parse_scopes
-from fhir_server.storage.oauth import AccessToken, AccessTokens
+from fhir_server.storage.oauth.access_tokens import AccessToken, AccessTokens
 
 REALM = "fhir"
 _CACHED = 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -19,7 +20,7 @@ class Person(Protocol):
     @property
     def patients(self) -> Sequence[str]: ...
     @property
-    def auth_time(self) -> int: ...
+    def auth_time(self) -> datetime: ...
     @property
     def acr(self) -> str: ...
     @property

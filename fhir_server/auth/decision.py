@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 
@@ -20,7 +19,7 @@ class Person(Protocol):
     @property
     def patients(self) -> Sequence[str]: ...
     @property
-    def auth_time(self) -> datetime: ...
+    def auth_time(self) -> int: ...
     @property
     def acr(self) -> str: ...
     @property

@@ -56,6 +56,9 @@ class Settings:
     registration: str
     registration_scopes: str
     private_addresses: bool
+    second_factor: str
+    identity_providers: Path | None
+    trusted_proxies: int
     workers: int
     threads: int
     worker_timeout_seconds: int
@@ -229,6 +232,15 @@ SETTINGS: tuple[Setting, ...] = (
         "What an app that registered itself may be granted at most.",
     ),
     Setting("PRIVATE_ADDRESSES", BOOLEAN, "false", "Key sets of clients may be on private networks."),
+    Setting(
+        "SECOND_FACTOR",
+        TEXT,
+        "required",
+        "Whether a password alone is too little for people; it is for administrators, always.",
+        choices=("required", "optional"),
+    ),
+    Setting("IDENTITY_PROVIDERS", KEY_FILE, "", "JSON file of OpenID providers: docs/security/login.md."),
+    Setting("TRUSTED_PROXIES", INTEGER, "0", "Proxies whose X-Forwarded-For is believed.", 0, 10),
     Setting("WORKERS", INTEGER, "2", "Processes that answer requests.", 1, 256),
     Setting("THREADS", INTEGER, "8", "Threads of each process.", 1, 256),
     Setting("WORKER_TIMEOUT_SECONDS", INTEGER, "120", "A silent worker is replaced after this.", 5, 3600),

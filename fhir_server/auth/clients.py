@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError
 
-from fhir_server.auth.parameters import SmartRequest
 from fhir_server.auth.scopes import narrow
 from fhir_server.storage.oauth.clients import Client
+
+if TYPE_CHECKING:
+    from fhir_server.auth.parameters import SmartRequest
 
 METHODS = ("private_key_jwt", "client_secret_basic", "none")
 CONFIDENTIAL = ("private_key_jwt", "client_secret_basic")

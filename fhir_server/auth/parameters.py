@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from authlib.oauth2.rfc6749 import BasicOAuth2Payload, InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import RequestEntityTooLarge as TooLargeBody
@@ -19,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 class SmartRequest(OAuth2Request):
     """A request of Authlib whose parameters were read here, not from URL and body mixed."""
 
-    def __init__(self, method: str, uri: str, headers: Mapping[str, str], parameters: dict[str, str]) -> None:
+    def __init__(self, method: str, uri: str, headers: Any, parameters: dict[str, str]) -> None:
         super().__init__(method, uri, headers=headers)
         self.payload = BasicOAuth2Payload(parameters)
         self.parameters = parameters

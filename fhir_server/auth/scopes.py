@@ -47,9 +47,17 @@ def split_scopes(text: str) -> list[str]:
 
 def resource_scopes(scopes: Iterable[str]) -> list[str]:
     """Returns the scopes that say something about resources, without their URI prefix."""
-    return [
-        s.removeprefix(_PREFIX) for s in scopes if _RESOURCE.fullmatch(s.removeprefix(_PREFIX)) is not None
-    ]
+    return [scope.removeprefix(_PREFIX) for scope in scopes if is_resource_scope(scope)]
+
+
+def named_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Returns the scopes of identity, context, refresh and operation."""
+    return tuple(scope for scope in scopes if scope in NAMED or is_launch_of_type(scope))
+
+
+def is_resource_scope(scope: str) -> bool:
+    """Tells whether a scope says something about resources."""
+    return _RESOURCE.fullmatch(scope.removeprefix(_PREFIX)) is not None
 
 
 def levels(scopes: Iterable[str]) -> frozenset[str]:
@@ -67,7 +75,7 @@ def narrow(asked: Sequence[str], allowed: Sequence[str]) -> list[str]:
     """Returns asked ∩ allowed: each asked scope as far as the allowed ones reach, in the form asked."""
     found: dict[str, None] = {}
     for scope in asked:
-        if _RESOURCE.fullmatch(scope.removeprefix(_PREFIX)) is None:
+        if not is_resource_scope(scope):
             if scope in allowed or (scope.startswith("launch/") and _allows_context(scope, allowed)):
                 found[scope] = None
             continue
@@ -90,7 +98,7 @@ def _narrow_resource(scope: str, allowed: Sequence[str]) -> list[str]:
     wider: dict[tuple[str, str], str] = {}
     for other in allowed:
         other_level, other_type, other_letters, other_query = _parts(other)
-        left = _common(_expand(letters), _expand(other_letters))
+        left = _shared(_expand(letters), _expand(other_letters))
         if other_level != level or not left or ("*" not in (type_, other_type) and type_ != other_type):
             continue
         narrowest = other_type if type_ == "*" else type_
@@ -134,7 +142,7 @@ def _expand(letters: str) -> str:
     return _VERSION_1.get(letters, letters)
 
 
-def _common(one: str, other: str) -> str:
+def _shared(one: str, other: str) -> str:
     return "".join(letter for letter in one if letter in other)
 
 

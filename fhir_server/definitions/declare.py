@@ -75,16 +75,16 @@ def build_declaration(definitions: Definitions, version: str, date: str) -> Json
 
 
 _SECURITY = {
-    "cors": False,
+    "cors": True,
     "service": [
         {
             "coding": [
                 {
                     "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                    "code": "OAuth",
+                    "code": "SMART-on-FHIR",
                 }
             ],
-            "text": "OAuth 2.0 bearer tokens with SMART scopes",
+            "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)",
         }
     ],
 }

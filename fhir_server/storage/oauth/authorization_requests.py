@@ -97,6 +97,11 @@ class AuthorizationRequests:
             )
         return changed is not None
 
+    def release(self, request_id: str, session_id: str) -> None:
+        """Takes the request from a session that ends, with all that was chosen: another person may answer it."""
+        with translated():
+            self._waiting(request_id, session_id=session_id).update(set__session_id="", set__chosen={})
+
     def choose(self, request_id: str, session_id: str, chosen: Mapping[str, str]) -> bool:
         """Keeps what the person chose on a page; False when the session does not have the request."""
         with translated():

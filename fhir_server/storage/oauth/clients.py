@@ -88,6 +88,11 @@ class Clients:
         with translated():
             return list(self._documents.rows(Client).objects.order_by("name", "client_id"))
 
+    def count(self, status: str) -> int:
+        """Returns how many clients have a status."""
+        with translated():
+            return int(self._documents.rows(Client).objects(status=status).count())
+
     def add(self, client_id: str, fields: Mapping[str, Any]) -> Client:
         """Registers a client; raises Conflict when the id is taken."""
         now = datetime.now(UTC)

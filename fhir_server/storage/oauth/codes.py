@@ -72,6 +72,12 @@ class AuthorizationCodes:
             claimed = self._usable(row).modify(set__used_at=datetime.now(UTC), new=True)
         return claimed is not None
 
+    def used_at(self, row: AuthorizationCode) -> datetime | None:
+        """Returns when a code was used."""
+        with translated():
+            now = self._documents.rows(AuthorizationCode).objects(digest=row.digest).first()
+        return None if now is None else now.used_at
+
     def count_failure(self, row: AuthorizationCode) -> None:
         """Counts a wrong verifier; the code ends with the third."""
         with translated():

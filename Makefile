@@ -105,6 +105,14 @@ dictionary: $(INSTALLED) ## Train the next compression dictionary of stored reso
 docs: $(INSTALLED) ## Write the generated pages of docs/ again.
 	$(BIN)/fhir-server check --write-docs docs/settings.md
 
+.PHONY: translations
+translations: $(INSTALLED) ## Bring the catalogues of the pages up to their texts, and compile them.
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd fhir_server/auth; \
+	../../$(BIN)/pybabel -q extract -F locales/babel.cfg --no-location --sort-output -o "$$folder"/pages.pot . ; \
+	../../$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --omit-header --ignore-obsolete \
+		-w 110 -D pages -d locales -i "$$folder"/pages.pot; \
+	../../$(BIN)/pybabel -q compile -d locales -D pages
+
 .PHONY: wheel
 wheel: $(INSTALLED) ## Build the wheel into dist/.
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -121,7 +121,8 @@ def verbs(letters: str, _: Translate) -> str:
     words = (("c", _("ajouter")), ("u", _("modifier")), ("d", _("supprimer")))
     found += [word for letter, word in words if letter in letters]
     *most, last = found
-    text = f"{', '.join(most)} {_('et')} {last}" if most else last
+    and_ = _("et")
+    text = f"{', '.join(most)} {and_} {last}" if most else last
     return text[:1].upper() + text[1:]
 
 

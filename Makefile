@@ -109,8 +109,9 @@ docs: $(INSTALLED) ## Write the generated pages of docs/ again.
 translations: $(INSTALLED) ## Bring the catalogues of the pages up to their texts, and compile them.
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd fhir_server/auth; \
 	../../$(BIN)/pybabel -q extract -F locales/babel.cfg --no-location --sort-output -o "$$folder"/pages.pot . ; \
-	../../$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --omit-header --ignore-obsolete \
+	../../$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --ignore-obsolete \
 		-w 110 -D pages -d locales -i "$$folder"/pages.pot; \
+	sed -i '/^"\(Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-Tr\|Language-Team\|Generated\)/d' locales/*/*/pages.po; \
 	../../$(BIN)/pybabel -q compile -d locales -D pages
 
 .PHONY: wheel

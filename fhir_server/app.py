@@ -180,6 +180,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from fhir_server.rest.cors import install_cors
     from fhir_server.rest.health import build_health
     from fhir_server.rest.routes import build_fhir_api
+    from fhir_server.rest.sample_app import build_sample_app
 
     settings = settings or load_settings()
     server = Server(settings)
@@ -198,5 +199,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.server.is_session_alive = server.logins.is_alive
     install_pages(app, server, api.authorization.finish)
     install_cors(app, prefix, urlsplit(settings.issuer_url).path, server.oauth.clients.origins)
+    if settings.sample_app:
+        folder = settings.artefacts / "seed_data" / "sample_app"
+        app.register_blueprint(build_sample_app(folder, settings.base_url, settings.issuer_url))
     app.register_blueprint(build_fhir_api(prefix, settings.base_url, server.authenticator, server.interact))
     return app

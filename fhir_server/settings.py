@@ -59,6 +59,7 @@ class Settings:
     second_factor: str
     identity_providers: Path | None
     trusted_proxies: int
+    sample_app: bool
     workers: int
     threads: int
     worker_timeout_seconds: int
@@ -241,6 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("IDENTITY_PROVIDERS", KEY_FILE, "", "JSON file of OpenID providers: docs/security/login.md."),
     Setting("TRUSTED_PROXIES", INTEGER, "0", "Proxies whose X-Forwarded-For is believed.", 0, 10),
+    Setting("SAMPLE_APP", BOOLEAN, "false", "Serve the sample SMART app at /sample-app/."),
     Setting("WORKERS", INTEGER, "2", "Processes that answer requests.", 1, 256),
     Setting("THREADS", INTEGER, "8", "Threads of each process.", 1, 256),
     Setting("WORKER_TIMEOUT_SECONDS", INTEGER, "120", "A silent worker is replaced after this.", 5, 3600),

@@ -60,16 +60,21 @@ def _read(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
         header, claims = compact.headers(), json.loads(compact.payload)
     except (JoseError, ValueError, TypeError, RecursionError):
         raise InvalidProof("the DPoP proof cannot be read") from None
-    if not isinstance(claims, dict) or header.get("typ") != "dpop+jwt" or header.get("alg") not in ALGORITHMS:
+    if (
+        not isinstance(claims, dict)
+        or header.get("typ") != "dpop+jwt"
+        or _text(header.get("alg")) not in ALGORITHMS
+    ):
         raise InvalidProof("the DPoP proof has not the header of one")
     return header, claims
 
 
 def _key(jwk: Any) -> Any:
-    if not isinstance(jwk, dict) or _PRIVATE & jwk.keys() or jwk.get("kty") not in _KEYS:
+    kind = jwk.get("kty") if isinstance(jwk, dict) else None
+    if not isinstance(kind, str) or kind not in _KEYS or _PRIVATE & jwk.keys():
         raise InvalidProof("the DPoP proof carries no public key")
     try:
-        return _KEYS[jwk["kty"]].import_key(jwk)
+        return _KEYS[kind].import_key(jwk)
     except (JoseError, ValueError, TypeError, OverflowError):
         raise InvalidProof("the DPoP proof carries no public key") from None
 
@@ -99,6 +104,10 @@ def _same_url(given: Any, expected: str) -> bool:
         )
     except ValueError:
         return False
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _hash(access_token: str) -> str:

@@ -18,6 +18,7 @@ LANGUAGES = ("fr", "en")
 DOMAIN = "pages"
 LOCALES = Path(__file__).parent / "locales"
 COOKIE = "auth-language"
+_MOMENTS = {"fr": "d MMMM y 'à' HH:mm", "en": "d MMMM y 'at' HH:mm"}
 _PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -47,5 +48,5 @@ def translations(language: str) -> catalogues.NullTranslations:
 def in_words(moment: datetime, language: str, *, time: bool = False) -> str:
     """Returns a date as people say it, at the time of mainland France."""
     if time:
-        return format_datetime(moment, "long", tzinfo=_PARIS, locale=language)
+        return format_datetime(moment, _MOMENTS[language], tzinfo=_PARIS, locale=language)
     return format_date(moment.astimezone(_PARIS), "long", locale=language)

@@ -20,6 +20,8 @@ from fhir_server.errors import Invalid
 from fhir_server.policy.scopes import parse_scopes
 
 Translate = Callable[[str], str]
+KINDS = ("patient", "user", "system", "identity", "duration", "context")
+"""The order in which lines are told."""
 
 _PREFIX = "http://smarthealthit.org/fhir/scopes/"
 _RESOURCE = re.compile(r"(patient|user|system)/(\*|[A-Za-z]+)\.([a-z*]+)(?:\?(.+))?")

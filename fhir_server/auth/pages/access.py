@@ -12,7 +12,7 @@ from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.journey import Journey
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.patients import Candidate, Chooser
-from fhir_server.auth.scope_words import ScopeLine, describe
+from fhir_server.auth.scope_words import KINDS, ScopeLine, describe
 from fhir_server.auth.session import Login
 from fhir_server.storage.oauth.grants import Grant
 
@@ -84,8 +84,13 @@ def _accesses(pages: Pages, login: Login) -> Iterator[Access]:
             client.name if client is not None else grant.client_id,
             records.get(grant.patient),
             other,
-            tuple(describe(scope, pages.language()) for scope in grant.scopes),
+            _lines(pages, grant),
         )
+
+
+def _lines(pages: Pages, grant: Grant) -> tuple[ScopeLine, ...]:
+    lines = [describe(scope, pages.language()) for scope in grant.scopes]
+    return tuple(sorted(lines, key=lambda line: KINDS.index(line.kind)))
 
 
 def _record(chooser: Chooser, login: Login, patient_id: str) -> Candidate | None:

@@ -15,10 +15,7 @@ from fhir_server.auth.pages.page import Pages, View
 from fhir_server.auth.pages.patient import find_choice, make_chooser
 from fhir_server.auth.pages.steps import Visit, needs_patient, remembered, step
 from fhir_server.auth.patients import Candidate
-from fhir_server.auth.scope_words import ScopeLine, describe
-
-KINDS = ("patient", "user", "identity", "duration", "context")
-"""The order of the parts of the page."""
+from fhir_server.auth.scope_words import KINDS, ScopeLine, describe
 
 
 def build_consent(pages: Pages) -> View:

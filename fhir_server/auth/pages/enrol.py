@@ -81,6 +81,7 @@ def _form(pages: Pages, person: Half, status: int = 200, problem: str = "") -> R
         problem=problem,
         account=account,
         is_first=not person.session.complete,
+        login=pages.login(),
         key=key,
         picture=enrolment_picture(key, account.username) if key else "",
         passkey_options=options,

@@ -24,6 +24,13 @@ _SECONDS = 60
 """How far iat may be from our clock, either way."""
 
 
+class _Registry(jws.JWSRegistry):
+    max_header_length = 4096  # an RSA key in the header has more than the 512 bytes that joserfc takes
+
+
+_REGISTRY = _Registry(algorithms=ALGORITHMS)
+
+
 class InvalidProof(Exception):
     """The proof proves nothing; the text says why, in characters that a header may hold."""
 
@@ -44,7 +51,7 @@ def verify_proof(proof: str, proven: Proven, replays: Replays) -> str:
     header, claims = _read(proof)
     key = _key(header.get("jwk"))
     try:
-        jwt.decode(proof, key, algorithms=ALGORITHMS)
+        jwt.decode(proof, key, algorithms=ALGORITHMS, registry=_REGISTRY)
         thumbprint = key.thumbprint()
     except (JoseError, ValueError, TypeError, RecursionError):
         raise InvalidProof("the signature of the DPoP proof is not valid") from None
@@ -56,7 +63,7 @@ def verify_proof(proof: str, proven: Proven, replays: Replays) -> str:
 
 def _read(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        compact = jws.extract_compact(proof.encode())
+        compact = jws.extract_compact(proof.encode(), registry=_REGISTRY)
         header, claims = compact.headers(), json.loads(compact.payload)
     except (JoseError, ValueError, TypeError, RecursionError):
         raise InvalidProof("the DPoP proof cannot be read") from None

@@ -17,6 +17,8 @@ SHORTEST = 12
 LONGEST = 256
 _AT_ONCE = 4
 _FEWEST_DIFFERENT = 5
+_NAME = 4
+"""A shorter user name is in many passwords by chance."""
 
 _hasher = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
 _room = threading.BoundedSemaphore(_AT_ONCE)
@@ -52,7 +54,7 @@ def weakness(password: str, username: str) -> str:
         return "short"
     if len(password) > LONGEST:
         return "long"
-    if username.casefold() in folded:
+    if len(username) >= _NAME and username.casefold() in folded:
         return "name"
     return "simple" if len(set(folded)) < _FEWEST_DIFFERENT else ""
 

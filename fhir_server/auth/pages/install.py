@@ -74,6 +74,7 @@ def install_pages(app: Flask, parts: Parts, finish: Callable[[str, Decision], Re
         professions=read_professions(settings.artefacts),
     )
     app.extensions[EXTENSION] = parts.logins
+    app.extensions["fhir_server_people"] = people
     for blueprint in build_pages(people, prefix):
         app.register_blueprint(blueprint)
     return people

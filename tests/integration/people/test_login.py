@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pyotp
-import pytest
+from joserfc.jws import extract_compact
 
+from tests.integration.people.conftest import SCOPE
 from tests.people import KEY, PASSWORD, Browser, add_account, add_app, authorize_url, exchange
-from tests.running_server import RunningServer, run_server
-
-SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
-
-
-@pytest.fixture(scope="module")
-def server(mongodb_uri: str, database_name: str):  # type: ignore[no-untyped-def]
-    with run_server(mongodb_uri, database_name, SECOND_FACTOR="optional") as running:
-        fhir = running.client()
-        for number in ("1", "2"):
-            person = {"name": [{"family": f"Essai{number}", "given": ["Zoé"]}], "birthDate": "1980-02-03"}
-            resource = {"resourceType": "Patient", "id": f"p{number}", **person}
-            assert fhir.put(f"Patient/p{number}", resource).status_code == 201
-        add_account(running, "zoe", fhir_user="Patient/p1", patients=["p1"], display="Zoé Essai1")
-        add_account(
-            running, "zoe2", fhir_user="Patient/p2", patients=["p2"], totp_key=KEY, display="Zoé Essai2"
-        )
-        yield running
+from tests.running_server import RunningServer
 
 
 def test_an_app_gets_its_token_after_login_and_consent(server: RunningServer) -> None:
@@ -95,16 +80,12 @@ def test_a_code_is_asked_after_the_password_and_used_once(server: RunningServer)
 
 
 def test_the_id_token_tells_how_the_person_logged_in(server: RunningServer) -> None:
-    from joserfc.jws import extract_compact
-
     client_id = add_app(server, SCOPE)
     browser = Browser(server)
     browser.get(authorize_url(server, client_id, SCOPE))
     browser.log_in("zoe")
     browser.submit("/auth/consent", decision="allow")
     token = exchange(server, client_id, browser.returned["code"])
-    import json
-
     claims = json.loads(extract_compact(token["id_token"].encode()).payload)
     assert claims["fhirUser"].endswith("/fhir/Patient/p1")
     assert claims["amr"] == ["pwd"]

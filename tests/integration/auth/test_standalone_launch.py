@@ -37,9 +37,7 @@ def test_a_public_app_gets_the_token_response_of_smart_and_reads_the_record(
     assert body["token_type"] == "Bearer"
     assert body["expires_in"] == 900
     assert body["patient"] == record.patients[0]
-    assert set(body["scope"].split()) == set(
-        "openid fhirUser launch/patient offline_access patient/*.rs".split()
-    )
+    assert set(body["scope"].split()) == set(SCOPE.split())
     client = FhirHttp(server.base_url, body["access_token"])
     found = client.get("Observation").json()
     assert found["total"] == 1

@@ -49,7 +49,9 @@ class Login:
     patients: tuple[str, ...]
     """Ids of the Patients whose record the person opens as holder or representative."""
     auth_time: int
-    """Seconds since 1970."""
+    """Seconds since 1970, as id_tokens have it."""
+    proved_at: float
+    """The same moment, to the millisecond."""
     acr: str
     amr: tuple[str, ...]
     activity: Mapping[str, str]
@@ -202,6 +204,7 @@ def _login(session: Session, account: Account) -> Login:
         fhir_user=account.fhir_user,
         patients=tuple(account.patients),
         auth_time=int(session.auth_time.timestamp()),
+        proved_at=session.auth_time.timestamp(),
         acr=session.acr,
         amr=tuple(session.amr),
         activity=dict(session.activity),

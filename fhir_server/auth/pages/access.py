@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flask import request
 from werkzeug.wrappers import Response
 
-from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.journey import Journey
 from fhir_server.auth.pages.page import Pages, View, go
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.patients import Candidate, Chooser
 from fhir_server.auth.scope_words import KINDS, ScopeLine, describe
 from fhir_server.auth.session import Login
@@ -51,7 +51,9 @@ def build_access(pages: Pages) -> View:
         grant_id = request.form.get("grant", "")[:64]
         mine = {grant.grant_id: grant for grant in _grants(pages, login)}
         if grant_id in mine and pages.people.grants.revoke(grant_id, login.username):
-            _audit(pages, login, mine[grant_id])
+            grant = mine[grant_id]
+            facts = {"patient": grant.patient, "scope": " ".join(grant.scopes)}
+            note(pages.people, "grant-revoked", login, client_id=grant.client_id, **facts)
         return go("/auth/access?ended=1")
 
     return access
@@ -102,17 +104,3 @@ def _record(chooser: Chooser, login: Login, patient_id: str) -> Candidate | None
 def _display(pages: Pages, grant: Grant) -> str:
     account = pages.people.accounts.get(grant.account_id)
     return account.display if account is not None else ""
-
-
-def _audit(pages: Pages, login: Login, grant: Grant) -> None:
-    pages.people.record(
-        SecurityEvent(
-            "grant-revoked",
-            client_id=grant.client_id,
-            fhir_user=login.fhir_user,
-            account=login.username,
-            patient=grant.patient,
-            scope=" ".join(grant.scopes),
-            address=request.remote_addr or "",
-        )
-    )

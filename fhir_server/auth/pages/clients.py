@@ -15,11 +15,11 @@ from authlib.oauth2 import OAuth2Error
 from flask import request
 from werkzeug.wrappers import Response
 
-from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.client_metadata import describe_metadata, read_metadata
 from fhir_server.auth.journey import Journey
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.proof import fresh
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.session import Login
 from fhir_server.storage.oauth.clients import AUTH_METHODS, PROFILES, Client
 
@@ -140,7 +140,7 @@ def _add(pages: Pages, login: Login) -> Response:
         return _form(pages, login, None, document, problem)
     client_id = str(uuid.uuid4())
     row = pages.people.clients.add(client_id, {**fields, "status": "active", "registered_by": login.username})
-    _record(pages, login, client_id)
+    note(pages.people, "client-changed", login, client_id=client_id)
     return _with_secret(pages, login, row)
 
 
@@ -162,7 +162,7 @@ def _save(pages: Pages, login: Login, row: Client) -> Response:
 
 
 def _rotate(pages: Pages, login: Login, row: Client) -> Response:
-    _record(pages, login, str(row.client_id))
+    note(pages.people, "client-changed", login, client_id=str(row.client_id))
     return _with_secret(pages, login, row)
 
 
@@ -172,15 +172,8 @@ def _set_status(status: str) -> Callable[[Pages, Login, Client], Response]:
 
 def _changed(pages: Pages, login: Login, row: Client, fields: dict[str, Any]) -> Response:
     pages.people.clients.change(str(row.client_id), fields)
-    _record(pages, login, str(row.client_id))
+    note(pages.people, "client-changed", login, client_id=str(row.client_id))
     return go(f"/admin/clients/{row.client_id}?done=1")
-
-
-def _record(pages: Pages, login: Login, client_id: str) -> None:
-    address = request.remote_addr or ""
-    pages.people.record(
-        SecurityEvent("client-changed", client_id=client_id, account=login.username, address=address)
-    )
 
 
 _CHANGES: dict[str, Callable[[Pages, Login, Client], Response]] = {

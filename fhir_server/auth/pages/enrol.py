@@ -21,6 +21,7 @@ from fhir_server.auth.one_time_codes import (
 )
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.proof import Half, missing, proceed
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.passkeys import MOST
 from fhir_server.auth.people import FRESH
 from fhir_server.auth.session import TWO_FACTORS
@@ -115,6 +116,7 @@ _ADDS: dict[str, Callable[[Pages, Half], str]] = {"code": _add_codes, "passkey":
 def _added(pages: Pages, person: Half, amr: str) -> Response:
     """Goes on; who had no second factor before also gets recovery codes, on a page that is shown once."""
     account = person.account
+    note(pages.people, "account-changed", account)
     went_on = _go_on(pages, person, amr)
     if account.has_second_factor:
         return went_on

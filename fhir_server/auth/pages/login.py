@@ -11,6 +11,7 @@ from fhir_server.auth.journey import Journey, must_prove_again, read_journey
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.proof import proceed
 from fhir_server.auth.pages.steps import next_page
+from fhir_server.auth.pages.trail import note, note_failure
 from fhir_server.auth.passwords import hash_password, is_outdated, verify_password
 from fhir_server.auth.session import Login
 from fhir_server.storage.accounts import Account, normalise
@@ -51,8 +52,10 @@ def _try(pages: Pages, journey: Journey) -> Response:
     origin = people.origin(request)
     until = people.throttle.claim_password(username, account_id, origin)
     if until is not None:
+        note_failure(people, username, "too many attempts")
         return _form(pages, journey, 429, "wait", until)
     if not _is_right(account, request.form.get("password", "")) or account is None:
+        note_failure(people, username, "name or password is wrong")
         return _form(pages, journey, 401, "wrong")
     people.throttle.password_succeeded(username, account_id, origin)
     if is_outdated(account.password_hash):
@@ -97,8 +100,9 @@ def build_logout(pages: Pages) -> View:
         if not pages.is_genuine("logout"):
             return pages.error("form", journey, 400)
         people = pages.people
-        session, _ = people.logins.pending(request)
-        if session is not None:
+        session, account = people.logins.pending(request)
+        if session is not None and account is not None:
+            note(people, "logout", account)
             people.families.end_session(session.digest)
             if journey.pending is not None:
                 people.requests.release(journey.request_id, session.digest)

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from fhir_server.auth.journey import Journey, read_journey
 from fhir_server.auth.pages.page import Pages, go
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.people import FRESH, People
 from fhir_server.auth.session import ONE_FACTOR, TWO_FACTORS, Login
 from fhir_server.storage.accounts import Account
@@ -50,6 +51,7 @@ def proceed(pages: Pages, account: Account, journey: Journey, amr: Sequence[str]
     if page:
         return go(journey.url(page))
     people.throttle.login_succeeded(account.account_id, origin, people.logins.browser(request))
+    note(people, "login", account)
     # The session is new: the login page reads it and says where to go.
     return go(journey.url("login"))
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from fhir_server.auth.one_time_codes import matching_step, recovery_digest
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.proof import Half, half, missing, proceed
+from fhir_server.auth.pages.trail import note_failure
 from fhir_server.auth.people import People
 
 
@@ -26,10 +27,12 @@ def build_second_factor(pages: Pages) -> View:
             return _form(pages, person)
         until = people.throttle.claim_second_factor(person.account.account_id, people.origin(request))
         if until is not None:
+            note_failure(people, person.account.username, "too many attempts")
             return _form(pages, person, 429, "wait")
         proof = _PROOFS.get(request.form.get("method", ""))
         amr = proof(people, person) if proof is not None else ""
         if not amr:
+            note_failure(people, person.account.username, "second factor is wrong")
             return _form(pages, person, 401, "wrong")
         return proceed(pages, person.account, person.journey, [*person.session.amr, amr, "mfa"])
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from flask import request
 from werkzeug.wrappers import Response
 
-from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.journey import Journey
 from fhir_server.auth.pages.enrol import show_recovery_codes
 from fhir_server.auth.pages.new_password import refusal
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.proof import fresh
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.passwords import SHORTEST, hash_password
 from fhir_server.auth.session import Login
 from fhir_server.storage.accounts import Account
@@ -36,14 +36,7 @@ def build_security(pages: Pages) -> View:
         answer = change(pages, login, account)
         if isinstance(answer, str):
             return _form(pages, login, account, answer)
-        pages.people.record(
-            SecurityEvent(
-                "account-changed",
-                fhir_user=login.fhir_user,
-                account=login.username,
-                address=request.remote_addr or "",
-            )
-        )
+        note(pages.people, "account-changed", login)
         return answer
 
     return security

@@ -13,6 +13,7 @@ from fhir_server.auth.claims import activities, full_name, rpps
 from fhir_server.auth.journey import Journey, read_journey
 from fhir_server.auth.pages.page import Pages, go
 from fhir_server.auth.pages.proof import proceed
+from fhir_server.auth.pages.trail import note
 from fhir_server.auth.people import FRESH, People
 from fhir_server.auth.upstream import Provider, UpstreamError
 from fhir_server.storage.accounts import Account
@@ -99,6 +100,7 @@ def _link(pages: Pages, provider: Provider, left: UpstreamLogin, claims: Mapping
     if provider.shape != "franceconnect" or (other is not None and other.account_id != login.account_id):
         return pages.error("linked", journey, 409)
     pages.people.accounts.link(login.account_id, provider.issuer, subject)
+    note(pages.people, "account-changed", login)
     return go("/auth/security")
 
 

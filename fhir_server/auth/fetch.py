@@ -11,6 +11,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,19 +101,33 @@ def _connection(parts: SplitResult, address: str) -> Iterator[http.client.HTTPCo
     port = parts.port or (443 if secure else 80)
     connection = http.client.HTTPConnection(parts.hostname or "", port, timeout=SECONDS)
     try:
-        plain = socket.create_connection((address, port), timeout=SECONDS)
-        connection.sock = plain
+        connected = socket.create_connection((address, port), timeout=SECONDS)
         if secure:
             context = ssl.create_default_context()
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            connection.sock = context.wrap_socket(plain, server_hostname=parts.hostname)
+            connected = context.wrap_socket(
+                connected, server_hostname=parts.hostname, do_handshake_on_connect=False
+            )
     except OSError as error:
-        connection.close()
         raise NotFetched(f"{parts.hostname} cannot be reached: {type(error).__name__}") from error
+    connection.sock = connected
+    # The timeout of a socket begins anew with each byte; this one does not.
+    end = threading.Timer(SECONDS, _hang_up, (connected,))
+    end.start()
     try:
+        if isinstance(connected, ssl.SSLSocket):
+            connected.do_handshake()
         yield connection
+    except OSError as error:
+        raise NotFetched(f"{parts.hostname} cannot be reached: {type(error).__name__}") from error
     finally:
+        end.cancel()
         connection.close()
+
+
+def _hang_up(connected: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _read(connection: http.client.HTTPConnection, deadline: float) -> Fetched:

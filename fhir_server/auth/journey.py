@@ -70,6 +70,6 @@ def read_journey(request: Request, people: People) -> Journey:
 def must_prove_again(login: Login, pending: AuthorizationRequest) -> bool:
     """Tells whether the app wants the person to log in although she is. OpenID Connect Core §3.1.2.1"""
     if set(pending.parameters.get("prompt", "").split()) & {"login", "select_account"}:
-        return login.proved_at < pending.created_at.timestamp()
+        return bool(login.proved_at < pending.created_at.timestamp())
     max_age = pending.parameters.get("max_age", "")
     return max_age.isdecimal() and int(datetime.now(UTC).timestamp()) - login.auth_time > int(max_age[:9])

@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.bearer import Authenticator
 from fhir_server.auth.discovery import build_metadata, oauth_uris
-from fhir_server.auth.session import Logins
 from fhir_server.auth.stores import open_stores
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
@@ -46,6 +45,9 @@ class Server:
     """One server without its HTTP edge; connects on first use, works across fork."""
 
     def __init__(self, settings: Settings) -> None:
+        # Flask comes with it, and who only imports this module needs none.
+        from fhir_server.auth.session import Logins
+
         self.settings = settings
         self.definitions = load_definitions()
         self.metadata = build_metadata(settings.issuer_url, registration=settings.registration)

@@ -47,7 +47,7 @@ OPEN = frozenset(
         "configuration",
         "metadata",
     )
-)
+) | {"discovery.smart"}
 """Answer without access token: they authenticate clients, begin a login, or say what anyone may know."""
 
 View = Callable[..., Response]

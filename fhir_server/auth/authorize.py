@@ -103,8 +103,7 @@ class AuthorizationEndpoint:
             raise OAuth2Error("The app was opened by somebody else.", error="access_denied")
         if launch and not self._stores.launches.claim(launch_value, client.client_id):
             raise InvalidRequestError("The launch value was used before.")
-        parties = GrantParties(person.account_id, client.client_id, patient, person.fhir_user)
-        grant_id = self._stores.grants.decide(parties, scopes, remembered=granted.remember)
+        grant_id = self._decide(row, granted, patient, scopes)
         is_online = "online_access" in scopes and "offline_access" not in scopes
         family_id = self._stores.families.begin(
             Authorized(
@@ -134,11 +133,24 @@ class AuthorizationEndpoint:
             jkt=row.parameters.get("dpop_jkt", ""),
         )
 
+    def _decide(self, row: AuthorizationRequest, granted: Granted, patient: str, scopes: list[str]) -> str:
+        """Keeps what was granted; what was offered and left out is withdrawn, what was not offered stays."""
+        person, grants = granted.person, self._stores.grants
+        parties = GrantParties(person.account_id, str(row.client_id), patient, person.fhir_user)
+        before = grants.find_by(parties)
+        offered, earlier = list(row.scopes), [] if before is None else list(before.scopes)
+        kept = [scope for scope in earlier if narrow([scope], offered) != [scope]]
+        # What was to be asked again each time is not remembered by the way.
+        remembered = granted.remember and (not kept or bool(before and before.remembered))
+        return grants.decide(parties, list(dict.fromkeys([*kept, *scopes])), remembered=remembered)
+
     def _scopes(
         self, client: RegisteredClient, row: AuthorizationRequest, granted: Granted, patient: str
     ) -> list[str]:
         """Returns asked ∩ allowed to the client, as it is now ∩ granted; checks that they can be honoured."""
         person = granted.person
+        if row.session_id not in ("", person.session_id):
+            raise OAuth2Error("The request belongs to another session.", error="access_denied")
         scopes = client.narrow(narrow(list(granted.scopes), list(row.scopes)))
         if not scopes:
             raise OAuth2Error(error="access_denied")

@@ -32,12 +32,13 @@ class RefreshGrant(TokenGrant, RefreshTokenGrant):
         if row is None or row.client_id != client.client_id:
             raise InvalidGrantError("The refresh token is not known.")
         family = stores.families.find(str(row.family_id))
-        if family is None or stores.grants.find(str(family.grant_id)) is None:
+        grant = None if family is None else stores.grants.find(str(family.grant_id))
+        if family is None or grant is None:
             raise InvalidGrantError("The authorization was revoked.")
         check_key(str(family.jkt), self.request)
         self._check_session(family)
         self.family, self.request.refresh_token = family, row
-        self.request.scope = self._scope(family)
+        self.request.scope = self._scope(family, list(grant.scopes))
 
     def create_token_response(self) -> Any:
         """Uses the token and returns the next one."""
@@ -60,9 +61,14 @@ class RefreshGrant(TokenGrant, RefreshTokenGrant):
         if family.session_id and not self.server.is_session_alive(str(family.session_id)):
             raise InvalidGrantError("The person is no longer logged in.")
 
-    def _scope(self, family: TokenFamily) -> str:
-        """Returns the scopes of the next access token: those asked, which may only be fewer."""
-        asked, granted = self.request.form.get("scope"), str(family.scope)
+    def _scope(self, family: TokenFamily, standing: list[str]) -> str:
+        """Returns the scopes of the next access token: those asked, which may only be fewer.
+
+        What the person has withdrawn in a later decision is not given again.
+        """
+        asked, granted = self.request.form.get("scope"), " ".join(narrow(str(family.scope).split(), standing))
+        if not granted:
+            raise InvalidGrantError("The authorization was revoked.")
         if not asked:
             return granted
         try:

@@ -56,9 +56,7 @@ class Grants:
         """Keeps a decision and returns the id of its grant."""
         now = datetime.now(UTC)
         with translated():
-            row = self._standing(
-                account_id=parties.account_id, client_id=parties.client_id, patient=parties.patient
-            ).modify(
+            row = self._between(parties).modify(
                 upsert=True,
                 new=True,
                 set_on_insert__grant_id=str(uuid.uuid4()),
@@ -69,6 +67,12 @@ class Grants:
                 set__decided_at=now,
             )
         return str(row.grant_id)
+
+    def find_by(self, parties: GrantParties) -> Grant | None:
+        """Returns what a person has granted to a client for a record before."""
+        with translated():
+            found: Grant | None = self._between(parties).first()
+        return found
 
     def find(self, grant_id: str) -> Grant | None:
         """Returns a grant that stands."""
@@ -103,6 +107,11 @@ class Grants:
                 set__revoked_at=datetime.now(UTC), set__revoked_by=revoked_by, new=True
             )
         return changed is not None
+
+    def _between(self, parties: GrantParties) -> Any:
+        return self._standing(
+            account_id=parties.account_id, client_id=parties.client_id, patient=parties.patient
+        )
 
     def _standing(self, **conditions: Any) -> Any:
         return self._documents.rows(Grant).objects(revoked_at=None, **conditions)

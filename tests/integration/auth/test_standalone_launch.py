@@ -210,3 +210,40 @@ def test_a_silent_request_is_answered_by_what_was_remembered(server: RunningServ
         assert app.exchange(code).json()["patient"] == "p1"
     finally:
         endpoint._current_person = before
+
+
+def test_what_a_person_leaves_out_later_is_withdrawn_and_what_was_not_offered_stays(
+    server: RunningServer,
+) -> None:
+    app = register(server)
+    first = app.launch(scope="launch/patient offline_access patient/*.rs user/Patient.r")
+    app.approve(
+        scopes=["launch/patient", "offline_access", "patient/Observation.rs"],
+        scope="launch/patient offline_access patient/*.rs",
+    )
+    second = app.refresh(first["refresh_token"]).json()
+    assert set(second["scope"].split()) == {
+        "launch/patient",
+        "offline_access",
+        "patient/Observation.rs",
+        "user/Patient.r",
+    }
+
+
+def test_a_decision_of_another_session_is_refused(server: RunningServer) -> None:
+    app = register(server)
+    request_id = app.request_id()
+    assert server.inside.oauth.requests.bind(request_id, "session-of-another")
+    assert not server.inside.oauth.requests.bind(request_id, PATIENT.session_id)
+    answer = app.finish(request_id, Granted(PATIENT, ("patient/*.rs",), "p1"))
+    assert answer["error"] == "access_denied"
+
+
+def test_what_was_asked_each_time_is_not_remembered_by_the_way(server: RunningServer) -> None:
+    app = register(server)
+    app.approve(scope="patient/Observation.rs")
+    app.approve(scope="patient/Condition.rs", remember=True)
+    assert server.inside.oauth.grants.remembered(PATIENT.account_id, app.client_id) == []
+    app.approve(scope="patient/Observation.rs patient/Condition.rs", remember=True)
+    (grant,) = server.inside.oauth.grants.remembered(PATIENT.account_id, app.client_id)
+    assert {"patient/Observation.rs", "patient/Condition.rs"} <= set(grant.scopes)

@@ -55,6 +55,15 @@ test-paging: $(INSTALLED) ## Turn pages one by one, and with 50 readers beside 5
 		$(BIN)/python -m pytest tests/integration/search/test_paging.py \
 		tests/integration/search/test_paging_while_others_write.py
 
+.PHONY: test-browser
+test-browser: export BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+test-browser: $(INSTALLED) ## Log in, consent and launch apps in a real browser (needs chromium and npm).
+	@[ -n "$$BROWSER" ] && command -v npm >/dev/null || \
+		{ echo "a browser and npm are needed: sudo apt-get install chromium npm" >&2; exit 1; }
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser
+
 .PHONY: house
 house: $(INSTALLED) ## Run the tests that guard the house: imports, sizes, names, documentation.
 	$(BIN)/python -m pytest tests/house
@@ -64,6 +73,11 @@ test-search-oracle: export ORACLE_QUERIES ?= 200000
 test-search-oracle: export ORACLE_SEED ?= 1
 test-search-oracle: $(INSTALLED) ## Compare searches with a slow reading (ORACLE_QUERIES=200000 ORACLE_SEED=1).
 	$(BIN)/python -m pytest tests/oracle
+
+.PHONY: test-security
+test-security: export AUTH_EXAMPLES ?= 5000
+test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).
+	$(BIN)/python -m pytest tests/security
 
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.

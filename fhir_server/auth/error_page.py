@@ -13,9 +13,9 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
 <body><main>
 <h1>{title}</h1>
-<p>L'application qui vous a envoyé ici a fait une demande qui ne peut pas aboutir. Revenez-y et recommencez ;
-si cela se répète, prévenez son éditeur.</p>
-<p lang="en">The app that sent you here made a request that cannot be answered. Go back to it and try again.</p>
+<p>L'application qui vous a envoyé ici a fait une demande qui ne peut pas aboutir. Revenez-y et
+recommencez ; si cela se répète, prévenez son éditeur.</p>
+<p lang="en">The app that sent you here made a request that cannot be answered. Go back and try again.</p>
 <p lang="en"><code>{reason}</code></p>
 </main></body></html>
 """

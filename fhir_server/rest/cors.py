@@ -22,6 +22,11 @@ _HEADERS = (
     "Authorization, Content-Type, Accept, Prefer, DPoP, If-Match, If-None-Match, If-Modified-Since, "
     "If-None-Exist, X-Request-Id"
 )
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Headers": _HEADERS,
+    "Access-Control-Max-Age": "600",
+}
 _SECONDS = 5
 _CALLED_BY_PAGES = ("token", "revoke", "introspect", "userinfo", "par", "register", "launch")
 _MOST_CHARACTERS = 300
@@ -47,41 +52,44 @@ class _Known:
             return origin in self._origins
 
 
-def install_cors(app: Flask, fhir_prefix: str, auth_prefix: str, origins: Origins) -> None:
-    """Answers preflights and marks answers that pages of other origins may read."""
-    known = _Known(origins)
-    public = {
-        f"{fhir_prefix}/metadata",
-        f"{fhir_prefix}/.well-known/smart-configuration",
-        f"{auth_prefix}/jwks",
-    }
-    called = tuple(f"{auth_prefix}/{name}" for name in _CALLED_BY_PAGES)
+class _Rules:
+    """Which origin may read the answer to the request at hand."""
 
-    def allowed() -> str:
+    def __init__(self, fhir_prefix: str, auth_prefix: str, origins: Origins) -> None:
+        self._known = _Known(origins)
+        self._public = {
+            f"{fhir_prefix}/metadata",
+            f"{fhir_prefix}/.well-known/smart-configuration",
+            f"{auth_prefix}/jwks",
+        }
+        self._public_below = f"{auth_prefix}/.well-known/"
+        self._base = fhir_prefix
+        self._called = (f"{fhir_prefix}/", *(f"{auth_prefix}/{name}" for name in _CALLED_BY_PAGES))
+
+    def allowed(self) -> str:
+        """Returns the value of Access-Control-Allow-Origin; "" for none."""
         origin, path = request.headers.get("Origin", ""), request.path
         if not origin or len(origin) > _MOST_CHARACTERS:
             return ""
-        if path in public or path.startswith(f"{auth_prefix}/.well-known/"):
+        if path in self._public or path.startswith(self._public_below):
             return "*"
-        is_api = path == fhir_prefix or path.startswith((f"{fhir_prefix}/", *called))
-        return origin if is_api and origin in known else ""
+        is_called = path == self._base or path.startswith(self._called)
+        return origin if is_called and origin in self._known else ""
+
+
+def install_cors(app: Flask, fhir_prefix: str, auth_prefix: str, origins: Origins) -> None:
+    """Answers preflights and marks answers that pages of other origins may read."""
+    rules = _Rules(fhir_prefix, auth_prefix, origins)
 
     @app.before_request
     def preflight() -> Response | None:
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
-        if not allowed():
-            return None
-        headers = {
-            "Access-Control-Allow-Methods": _METHODS,
-            "Access-Control-Allow-Headers": _HEADERS,
-            "Access-Control-Max-Age": "600",
-        }
-        return Response("", 204, headers)
+        return Response("", 204, _PREFLIGHT) if rules.allowed() else None
 
     @app.after_request
     def mark(response: Response) -> Response:
-        origin = allowed()
+        origin = rules.allowed()
         if origin:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED

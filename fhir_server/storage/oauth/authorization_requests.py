@@ -98,7 +98,7 @@ class AuthorizationRequests:
         return changed is not None
 
     def release(self, request_id: str, session_id: str) -> None:
-        """Takes the request from a session that ends, with all that was chosen: another person may answer it."""
+        """Takes the request from a session that ends, with all that was chosen: others may answer it."""
         with translated():
             self._waiting(request_id, session_id=session_id).update(set__session_id="", set__chosen={})
 

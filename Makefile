@@ -57,6 +57,15 @@ test-paging: $(INSTALLED) ## Turn pages one by one, and with 50 readers beside 5
 		$(BIN)/python -m pytest tests/integration/search/test_paging.py \
 		tests/integration/search/test_paging_while_others_write.py
 
+.PHONY: test-browser
+test-browser: export BROWSER ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+test-browser: $(INSTALLED) ## Log in, consent and launch apps in a real browser (needs chromium and npm).
+	@[ -n "$$BROWSER" ] && command -v npm >/dev/null || \
+		{ echo "a browser and npm are needed: sudo apt-get install chromium npm" >&2; exit 1; }
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser
+
 .PHONY: house
 house: $(INSTALLED) ## Run the tests that guard the house: imports, sizes, names, documentation.
 	$(BIN)/python -m pytest tests/house
@@ -66,6 +75,11 @@ test-search-oracle: export ORACLE_QUERIES ?= 200000
 test-search-oracle: export ORACLE_SEED ?= 1
 test-search-oracle: $(INSTALLED) ## Compare searches with a slow reading (ORACLE_QUERIES=200000 ORACLE_SEED=1).
 	$(BIN)/python -m pytest tests/oracle
+
+.PHONY: test-security
+test-security: export AUTH_EXAMPLES ?= 5000
+test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).
+	$(BIN)/python -m pytest tests/security
 
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
@@ -106,6 +120,15 @@ dictionary: $(INSTALLED) ## Train the next compression dictionary of stored reso
 .PHONY: docs
 docs: $(INSTALLED) ## Write the generated pages of docs/ again.
 	$(BIN)/fhir-server check --write-docs docs/settings.md
+
+.PHONY: translations
+translations: $(INSTALLED) ## Bring the catalogues of the pages up to their texts, and compile them.
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd fhir_server/auth; \
+	../../$(BIN)/pybabel -q extract -F locales/babel.cfg --no-location --sort-output -o "$$folder"/pages.pot . ; \
+	../../$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --ignore-obsolete \
+		-w 110 -D pages -d locales -i "$$folder"/pages.pot; \
+	sed -i '/^"\(Project-Id\|Report-Msgid\|POT-Creation\|PO-Revision\|Last-Tr\|Language-Team\|Generated\)/d' locales/*/*/pages.po; \
+	../../$(BIN)/pybabel -q compile -d locales -D pages
 
 .PHONY: wheel
 wheel: $(INSTALLED) ## Build the wheel into dist/.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.bearer import Authenticator
+from fhir_server.auth.discovery import build_metadata, oauth_uris
+from fhir_server.auth.stores import open_stores
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
@@ -24,10 +27,12 @@ from fhir_server.policy.guard import Database, GuardedStore
 from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
+from fhir_server.storage.accounts import Accounts
 from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.documents import Documents
 from fhir_server.storage.mongo import Mongo
-from fhir_server.storage.oauth import AccessTokens
 from fhir_server.storage.resources import Resources
+from fhir_server.storage.sessions import Sessions
 from fhir_server.storage.state import State
 from fhir_server.storage.transactions import Transactions
 
@@ -41,22 +46,34 @@ class Server:
     """One server without its HTTP edge; connects on first use, works across fork."""
 
     def __init__(self, settings: Settings) -> None:
+        # Flask comes with it, and who only imports this module needs none.
+        from fhir_server.auth.session import Logins
+
         self.settings = settings
         self.definitions = load_definitions()
-        self.declared = read_declared(settings.artefacts / "capability_statement.json", settings.base_url)
+        self.metadata = build_metadata(settings.issuer_url, registration=settings.registration)
+        statement = settings.artefacts / "capability_statement.json"
+        self.declared = read_declared(statement, settings.base_url, oauth_uris(self.metadata))
         self.mongo = Mongo(
             settings.mongodb_uri, settings.mongodb_database, timeout_ms=settings.request_timeout_ms
         )
-        self.tokens = AccessTokens(self.mongo)
+        self.documents = Documents(self.mongo)
+        self.oauth = open_stores(self.documents, settings)
+        self.tokens = self.oauth.tokens
         self.state = State(self.mongo)
-        self.authenticator = Authenticator(self.tokens, settings.token_cache_seconds, settings.base_url)
+        self.audit = AuditRecorder(AuditTrail(self.mongo))
+        self.authenticator = Authenticator(
+            self.tokens, self.oauth.replays, settings.base_url, settings.token_cache_seconds
+        )
         self._database = Database(
             Resources(self.mongo),
             Transactions(self.mongo, settings.base_url),
-            AuditRecorder(AuditTrail(self.mongo)),
+            self.audit,
             Artefacts(settings.artefacts / "profiles"),
         )
         self.seal = PageSeal(self._page_secret)
+        self.accounts = Accounts(self.documents)
+        self.logins = Logins(self.accounts, Sessions(self.documents), settings.issuer_url, self._forms_key)
         self._limits = Limits(
             max_depth=settings.max_depth,
             max_bundle_entries=settings.max_bundle_entries,
@@ -71,6 +88,10 @@ class Server:
             return self.settings.page_secret
         fresh = base64.b64encode(secrets.token_bytes(32)).decode()
         return base64.b64decode(self.state.keep("page-secret", fresh))
+
+    def _forms_key(self) -> bytes:
+        """The key of the tokens in forms; another one than that of page links."""
+        return hashlib.sha256(b"forms " + self._page_secret()).digest()
 
     def interact(self, context: AccessContext, request: FhirRequest) -> FhirResponse:
         """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""
@@ -155,10 +176,15 @@ def check_grant(scopes: Scopes, patient: str, fhir_user: str = "") -> None:
 def create_app(settings: Settings | None = None) -> Flask:
     """Returns the WSGI application; gunicorn calls it without arguments and the environment decides."""
     from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
+    from fhir_server.auth.install import install_auth
+    from fhir_server.auth.pages.install import install_pages
     from fhir_server.rest.access_log import configure_logging, install_access_log
+    from fhir_server.rest.cors import install_cors
     from fhir_server.rest.health import build_health
     from fhir_server.rest.routes import build_fhir_api
+    from fhir_server.rest.sample_app import build_sample_app
 
     settings = settings or load_settings()
     server = Server(settings)
@@ -168,8 +194,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.extensions["fhir_server"] = server
+    proxies = settings.trusted_proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     install_access_log(app)
     app.register_blueprint(build_health(server.mongo.ping))
     prefix = urlsplit(settings.base_url).path or "/fhir"
+    api = install_auth(app, server, server.logins.current)
+    api.server.is_session_alive = server.logins.is_alive
+    install_pages(app, server, api.authorization.finish)
+    install_cors(app, prefix, urlsplit(settings.issuer_url).path, server.oauth.clients.origins)
+    if settings.sample_app:
+        folder = settings.artefacts / "seed_data" / "sample_app"
+        app.register_blueprint(build_sample_app(folder, settings.base_url, settings.issuer_url))
     app.register_blueprint(build_fhir_api(prefix, settings.base_url, server.authenticator, server.interact))
     return app

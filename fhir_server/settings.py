@@ -45,6 +45,21 @@ class Settings:
     max_count: int
     request_timeout_ms: int
     token_cache_seconds: int
+    issuer_url: str
+    code_seconds: int
+    access_token_seconds: int
+    system_token_seconds: int
+    refresh_seconds: int
+    launch_seconds: int
+    signing_key: Path | None
+    signing_key_days: int
+    registration: str
+    registration_scopes: str
+    private_addresses: bool
+    second_factor: str
+    identity_providers: Path | None
+    trusted_proxies: int
+    sample_app: bool
     workers: int
     threads: int
     worker_timeout_seconds: int
@@ -107,6 +122,15 @@ def _secret(value: str) -> bytes:
     return secret
 
 
+def _key_file(value: str) -> Path | None:
+    if not value:
+        return None
+    path = Path(value)
+    if not path.is_file():
+        raise ValueError("must be a file that can be read")
+    return path.resolve()
+
+
 def _artefacts(value: str) -> Path:
     folder = Path(value) if value else find_artefacts()
     if not (folder / "capability_statement.json").is_file():
@@ -131,6 +155,7 @@ MONGODB_URI = Kind("MongoDB URI", _mongodb_uri, {"type": "string"})
 DATABASE = Kind("database name", _database, {"type": "string"})
 FOLDER = Kind("folder", Path, {"type": "string"})
 ARTEFACTS = Kind("folder", _artefacts, {"type": "string"})
+KEY_FILE = Kind("file", _key_file, {"type": "string"})
 SECRET = Kind("32 bytes in base64", _secret, {"type": "string"})
 
 
@@ -184,6 +209,40 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_COUNT", INTEGER, "1000", "Most entries of a page, whatever _count asks.", 1, 10_000),
     Setting("REQUEST_TIMEOUT_MS", INTEGER, "10000", "Longest time of one query in MongoDB.", 100, 3_600_000),
     Setting("TOKEN_CACHE_SECONDS", INTEGER, "5", "How long a worker trusts a token it has read.", 0, 300),
+    Setting("ISSUER_URL", URL, "", "Public URL of the authorization server; empty: /auth beside BASE_URL."),
+    Setting("CODE_SECONDS", INTEGER, "60", "Life of an authorization code.", 1, 600),
+    Setting("ACCESS_TOKEN_SECONDS", INTEGER, "900", "Life of an access token of an app.", 5, 3600),
+    Setting("SYSTEM_TOKEN_SECONDS", INTEGER, "300", "Life of an access token of a system.", 5, 3600),
+    Setting(
+        "REFRESH_SECONDS", INTEGER, "7776000", "An app may refresh this long after a consent.", 60, 2**31 - 1
+    ),
+    Setting("LAUNCH_SECONDS", INTEGER, "300", "Life of the launch value of an EHR.", 5, 3600),
+    Setting("SIGNING_KEY", KEY_FILE, "", "RSA key (PEM) that signs id_tokens; empty: kept in MongoDB."),
+    Setting("SIGNING_KEY_DAYS", INTEGER, "30", "A key kept in MongoDB is replaced after this.", 1, 3650),
+    Setting(
+        "REGISTRATION",
+        TEXT,
+        "approval",
+        "Apps that register themselves: refused, or active when an administrator approves, or at once.",
+        choices=("closed", "approval", "open"),
+    ),
+    Setting(
+        "REGISTRATION_SCOPES",
+        TEXT,
+        "openid fhirUser launch launch/patient offline_access patient/*.rs",
+        "What an app that registered itself may be granted at most.",
+    ),
+    Setting("PRIVATE_ADDRESSES", BOOLEAN, "false", "Key sets of clients may be on private networks."),
+    Setting(
+        "SECOND_FACTOR",
+        TEXT,
+        "required",
+        "Whether a password alone is too little for people; it is for administrators, always.",
+        choices=("required", "optional"),
+    ),
+    Setting("IDENTITY_PROVIDERS", KEY_FILE, "", "JSON file of OpenID providers: docs/security/login.md."),
+    Setting("TRUSTED_PROXIES", INTEGER, "0", "Proxies whose X-Forwarded-For is believed.", 0, 10),
+    Setting("SAMPLE_APP", BOOLEAN, "false", "Serve the sample SMART app at /sample-app/."),
     Setting("WORKERS", INTEGER, "2", "Processes that answer requests.", 1, 256),
     Setting("THREADS", INTEGER, "8", "Threads of each process.", 1, 256),
     Setting("WORKER_TIMEOUT_SECONDS", INTEGER, "120", "A silent worker is replaced after this.", 5, 3600),
@@ -215,6 +274,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise SettingsError(problems)
     values.setdefault("base_url", default_base_url(values["host"], values["port"]))
+    values.setdefault("issuer_url", default_issuer_url(values["base_url"]))
     return Settings(**values)
 
 
@@ -222,6 +282,12 @@ def default_base_url(host: str, port: int) -> str:
     """The FHIR base of a server that nothing stands before."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
     return f"http://{reachable}:{port}/fhir"
+
+
+def default_issuer_url(base_url: str) -> str:
+    """The authorization server beside the FHIR base."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}/auth"
 
 
 def find_artefacts() -> Path:

@@ -58,12 +58,13 @@ class RunningServer:
 
 @contextmanager
 def run_server(mongodb_uri: str, database_name: str, **settings: str) -> Iterator[RunningServer]:
-    """Serves one database until the end of the block; settings by their environment names."""
+    """Serves one database until the end of the block; settings by environment name, {port} is the port."""
     from fhir_server.app import create_app
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         defaults = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "PORT": str(port)}
+        settings = {name: value.replace("{port}", str(port)) for name, value in settings.items()}
         app = create_app(
             load_settings({**defaults, "LOG_LEVEL": "WARNING", "LOG_FORMAT": "text", **settings})
         )

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from fhir_server.audit.event import Access, Caller, build_event, merge_accesses
 from fhir_server.audit.index import index_event
+from fhir_server.audit.security_event import SecurityEvent, build_security_event
 from fhir_server.fhir.instant import format_instant, now_ms
+from fhir_server.search.index import extract_index
 from fhir_server.storage.audit import AuditTrail, Recorded
 
 _OBSERVER = "DMP FHIR server"
@@ -49,6 +51,12 @@ class AuditRecorder:
             events.append(Recorded(event, recorded, index_event(event, access, caller, recorded)))
         if events:
             self._commit(_Waiting(events))
+
+    def record_security(self, event: SecurityEvent) -> None:
+        """Returns when the AuditEvent of a login, token, grant or client is journaled, or raises."""
+        recorded = now_ms()
+        resource = build_security_event(event, str(uuid.uuid4()), format_instant(recorded), _OBSERVER)
+        self._commit(_Waiting([Recorded(resource, recorded, extract_index(resource, recorded))]))
 
     def _commit(self, mine: _Waiting) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
-"""Access token → AccessContext, by Authlib's resource protector. RFC 6750
+"""Access token → AccessContext, by Authlib's resource protector. RFC 6750, RFC 9449 §7
 
 A worker trusts a token it has read for TOKEN_CACHE_SECONDS, so a read costs no round trip for its
-token and a revoked token stops within that time.
+token and a revoked token, grant or client stops within that time.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import ResourceProtector
 from authlib.oauth2.rfc6750 import BearerTokenValidator
+from authlib.oauth2.rfc6750.errors import InvalidTokenError
 
+from fhir_server.auth.dpop import ALGORITHMS, InvalidProof, Proven, verify_proof
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, LoginRequired
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.scopes import parse_scopes
-from fhir_server.storage.oauth import AccessToken, AccessTokens
+from fhir_server.storage.oauth.access_tokens import AccessToken, AccessTokens
+from fhir_server.storage.oauth.replays import Replays
 
 REALM = "fhir"
 _CACHED = 10_000
@@ -29,19 +33,24 @@ _LONGEST = 512
 
 
 class _Request(Protocol):
-    """What Authlib reads of a request."""
+    """What is read of a request."""
 
     @property
     def headers(self) -> Any: ...
+    @property
+    def method(self) -> Any: ...
+    @property
+    def path(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Grant:
+class _Token:
     """A token as Authlib asks about it."""
 
     context: AccessContext
     expires_at: datetime
     revoked: bool
+    jkt: str
 
     def is_expired(self) -> bool:
         return self.expires_at <= datetime.now(UTC)
@@ -53,65 +62,110 @@ class _Grant:
         return self.context.scopes.text
 
 
-class _OpaqueTokenValidator(BearerTokenValidator):
-    """Finds opaque tokens in the database."""
+class _Tokens:
+    """Tokens of the database, each remembered for a few seconds."""
 
     def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
-        super().__init__(realm=REALM)
         self._tokens = tokens
         self._base_url = base_url
         self._cache_seconds = cache_seconds
-        self._cache: OrderedDict[str, tuple[float, _Grant]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, _Token]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def authenticate_token(self, token_string: str) -> _Grant | None:
-        """Returns the grant of a token, None when there is none."""
-        if len(token_string) > _LONGEST or not token_string.isascii():
+    def find(self, text: str) -> _Token | None:
+        """Returns a token, None when there is none."""
+        if len(text) > _LONGEST or not text.isascii():
             return None
         now = time.monotonic()
         with self._lock:
-            cached = self._cache.get(token_string)
+            cached = self._cache.get(text)
         if cached is not None and cached[0] > now:
             return cached[1]
-        row = self._tokens.find(token_string)
+        row = self._tokens.find(text)
         if row is None:
             return None
-        grant = _read_grant(row, self._base_url)
+        token = _read(row, self._base_url, revoked=not self._tokens.stands(row))
         with self._lock:
-            self._cache[token_string] = (now + self._cache_seconds, grant)
-            self._cache.move_to_end(token_string)
+            self._cache[text] = (now + self._cache_seconds, token)
+            self._cache.move_to_end(text)
             if len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
-        return grant
+        return token
 
 
-def _read_grant(row: AccessToken, base_url: str) -> _Grant:
+class _BearerValidator(BearerTokenValidator):
+    """Takes tokens that are bound to no key."""
+
+    def __init__(self, tokens: _Tokens) -> None:
+        super().__init__(realm=REALM)
+        self._tokens = tokens
+
+    def authenticate_token(self, token_string: str) -> _Token | None:
+        return self._tokens.find(token_string)
+
+    def validate_token(self, token: _Token | None, scopes: Any, request: Any) -> None:
+        super().validate_token(token, scopes, request)
+        if token is not None and token.jkt:
+            raise InvalidTokenError(realm=REALM)
+
+
+class _DpopValidator(_BearerValidator):
+    """Takes tokens that are bound to a key, with a proof of that key for this request."""
+
+    TOKEN_TYPE = "dpop"  # noqa: S105  # the name of the scheme
+
+    def __init__(self, tokens: _Tokens, replays: Replays, origin: str) -> None:
+        super().__init__(tokens)
+        self._replays = replays
+        self._origin = origin
+
+    def validate_token(self, token: _Token | None, scopes: Any, request: Any) -> None:
+        BearerTokenValidator.validate_token(self, token, scopes, request)
+        text = request.headers["Authorization"].split(None, 1)[1]
+        proven = Proven(request.method, self._origin + quote(request.path), text)
+        jkt = verify_proof(request.headers.get("DPoP", ""), proven, self._replays)
+        if token is None or jkt != token.jkt:
+            raise InvalidProof("the DPoP proof is of another key than the access token")
+
+
+def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
         scopes=parse_scopes(row.scope, load_definitions().resource_types, base_url),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
+        purpose=row.purpose or "TREAT",
+        account_id=row.account_id or "",
+        grant_id=row.grant_id or "",
+        encounter=row.encounter or "",
     )
-    return _Grant(context, row.expires_at.replace(tzinfo=UTC), row.revoked)
+    return _Token(context, row.expires_at, revoked, row.jkt or "")
 
 
 class Authenticator:
     """Turns the Authorization header of a request into an AccessContext."""
 
-    def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
+    def __init__(self, tokens: AccessTokens, replays: Replays, base_url: str, cache_seconds: int) -> None:
         self._protector: Any = ResourceProtector()
-        self._protector.register_token_validator(_OpaqueTokenValidator(tokens, cache_seconds, base_url))
+        cached = _Tokens(tokens, cache_seconds, base_url)
+        parts = urlsplit(base_url)
+        self._protector.register_token_validator(_BearerValidator(cached))
+        self._protector.register_token_validator(
+            _DpopValidator(cached, replays, f"{parts.scheme}://{parts.netloc}")
+        )
 
     def authenticate(self, request: _Request, address: str, request_id: str) -> AccessContext:
         """Returns who asks; raises LoginRequired with the challenge of RFC 6750 §3."""
         try:
-            grant: _Grant = self._protector.validate_request(None, request)
+            token: _Token = self._protector.validate_request(None, request)
         except OAuth2Error as error:
             raise _challenge(error) from error
+        except InvalidProof as error:
+            raise _dpop_challenge(error) from error
         except Invalid as error:  # a scope this release no longer knows
             raise LoginRequired(f"the access token cannot be used: {error.diagnostics}") from error
-        return replace(grant.context, address=address, request_id=request_id)
+        return replace(token.context, address=address, request_id=request_id)
 
 
 def _challenge(error: OAuth2Error) -> LoginRequired:
@@ -124,4 +178,13 @@ def _challenge(error: OAuth2Error) -> LoginRequired:
         # RFC 6750 §3.1: no error code when the request carries no bearer token at all.
         login = LoginRequired("an access token is needed: Authorization: Bearer <token>")
         login.headers["WWW-Authenticate"] = f'Bearer realm="{REALM}"'
+    return login
+
+
+def _dpop_challenge(error: InvalidProof) -> LoginRequired:
+    login = LoginRequired(str(error))
+    login.headers["WWW-Authenticate"] = (
+        f'DPoP realm="{REALM}", error="invalid_dpop_proof", error_description="{error}", '
+        f'algs="{" ".join(ALGORITHMS)}"'
+    )
     return login

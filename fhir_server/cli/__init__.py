@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fhir_server.cli import check, definitions, demo, explain, load, reindex, run, token
+from fhir_server.cli import account, check, client, definitions, demo, explain, load, reindex, run, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -18,6 +18,8 @@ for command in (
     run.run,
     load.load,
     token.token,
+    account.account,
+    client.client,
     reindex.reindex,
     explain.explain,
     check.check,

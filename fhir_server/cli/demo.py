@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from fhir_server.cli.demo_people import ENVIRONMENT, describe_people, load_people
 from fhir_server.cli.load import load_files
 from fhir_server.cli.surroundings import check_address, database, local_server, read_settings, say
 from fhir_server.settings import Settings, default_base_url
@@ -32,13 +33,12 @@ STOP_SECONDS = 5.0
 """What gunicorn may need beyond the time it gives its workers."""
 TOKEN_SECONDS = 86_400
 LOG_LINES = 15
-PARTS = {
-    "auth": "authorization",
-    "patient": "patient portal",
-    "professional": "professional portal",
-    "admin": "administration",
+PLACES = {
+    "sample app": "/sample-app/",
+    "apps with access": "/auth/access",
+    "client registry": "/admin/clients",
 }
-"""First segment of the path → what is told of it; told only when the application has it."""
+"""What a demonstration shows beside the FHIR API, and where."""
 
 
 class _Stop(BaseException):
@@ -64,12 +64,12 @@ def _demonstrate(settings: Settings) -> None:
     with local_server(settings) as server:
         _load_seed(server, settings)
         token = server.issue_token(scope="system/*.cruds", client_id="demo", expires_in=TOKEN_SECONDS)
-        places = _places(settings)
+        password = load_people(server, _manifest(settings), _origin(settings))
     log = settings.data / "server.log"
     settings.data.mkdir(parents=True, exist_ok=True)
     with _running_server(settings, log) as process:
         _await_ready(process, settings, log)
-        _welcome(settings, token, places, log)
+        _welcome(settings, token, password, log)
         process.wait()
         raise click.ClickException(f"the server ended by itself; the end of {log}:\n{_end_of(log)}")
 
@@ -104,17 +104,9 @@ def _load_seed(server: Server, settings: Settings) -> None:
         )
 
 
-def _places(settings: Settings) -> list[str]:
-    """The parts of the application that exist, by the first segment of their path."""
-    from fhir_server.app import create_app
-
-    rules = create_app(settings).url_map.iter_rules()
-    return sorted({rule.rule.split("/")[1] for rule in rules} & set(PARTS), key=list(PARTS).index)
-
-
 @contextmanager
 def _running_server(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environ = {**os.environ, "MONGODB_URI": settings.mongodb_uri}
+    environ = {**ENVIRONMENT, **os.environ, "MONGODB_URI": settings.mongodb_uri}
     with log.open("wb") as words:
         process = start_child([sys.executable, "-P", "-m", "fhir_server.cli", "run"], words, environ)
     try:
@@ -144,24 +136,23 @@ def _end_of(log: Path) -> str:
     return "\n".join(log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:])
 
 
-def _welcome(settings: Settings, token: str, places: list[str], log: Path) -> None:
-    origin = settings.base_url.removesuffix(urlsplit(settings.base_url).path)
+def _welcome(settings: Settings, token: str, password: str, log: Path) -> None:
     click.echo(f"\nThe FHIR server is ready; Ctrl-C stops it. Its log: {log}\n")
     click.echo(f"  {'FHIR base':<20} {settings.base_url}")
-    for place in places:
-        click.echo(f"  {PARTS[place]:<20} {origin}/{place}")
-    if {"patient", "professional"} & set(places):
-        for login in _logins(settings):
-            click.echo(f"  login                {login}")
-    click.echo("\nAsk it (the token lives one day):\n")
+    for name, path in PLACES.items():
+        click.echo(f"  {name:<20} {_origin(settings)}{path}")
+    click.echo(f"\nLog in with the password {password} as\n")
+    for line in describe_people(_manifest(settings)):
+        click.echo(f"  {line}")
+    click.echo("\nThe administrator adds a second factor at the first login.")
+    click.echo("Ask the API (the token lives one day):\n")
     click.echo(f"curl -H 'Authorization: Bearer {token}' '{settings.base_url}/Patient?_count=5&_pretty=true'")
     click.echo()
     sys.stdout.flush()
 
 
-def _logins(settings: Settings) -> Iterator[str]:
-    for account in _manifest(settings).get("accounts", ()):
-        yield " ".join(str(account[key]) for key in ("role", "login", "password") if key in account)
+def _origin(settings: Settings) -> str:
+    return settings.base_url.removesuffix(urlsplit(settings.base_url).path)
 
 
 def _manifest(settings: Settings) -> dict[str, Any]:

@@ -74,16 +74,16 @@ def build_declaration(definitions: Definitions, version: str, date: str) -> Json
 
 
 _SECURITY = {
-    "cors": False,
+    "cors": True,
     "service": [
         {
             "coding": [
                 {
                     "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                    "code": "OAuth",
+                    "code": "SMART-on-FHIR",
                 }
             ],
-            "text": "OAuth 2.0 bearer tokens with SMART scopes",
+            "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)",
         }
     ],
 }
@@ -105,7 +105,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "conditionalUpdate": changes,
         "conditionalDelete": "multiple" if changes else "not-supported",
         "referencePolicy": ["literal", "logical"],
-        # Every reference of every type may be included the other way round: 12,625 rows, of which this is all.
+        # Every reference of every type, the other way round: this stands for 12,625 rows.
         "searchRevInclude": ["*"],
         "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],

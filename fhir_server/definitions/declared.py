@@ -46,12 +46,19 @@ class Declared:
         return declared.search_parameters if declared is not None else frozenset()
 
 
-def read_declared(path: Path, base_url: str) -> Declared:
-    """Reads `capability_statement.json` and adds what only the instance knows: its URL."""
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+def read_declared(path: Path, base_url: str, oauth_uris: Mapping[str, str] | None = None) -> Declared:
+    """Reads `capability_statement.json` and adds what only the instance knows: its URLs."""
     statement: Resource = msgspec.json.decode(path.read_bytes())
     statement["url"] = f"{base_url}/metadata"
     statement["implementation"]["url"] = base_url
     rest = statement["rest"][0]
+    if oauth_uris:
+        # https://hl7.org/fhir/smart-app-launch/1.0.0/conformance/index.html#declaring-support-for-oauth2-endpoints
+        uris = [{"url": name, "valueUri": uri} for name, uri in oauth_uris.items()]
+        rest["security"]["extension"] = [{"url": _OAUTH_URIS, "extension": uris}]
     everywhere = frozenset(p["name"] for p in rest.get("searchParam", []))
     return Declared(
         statement=msgspec.json.encode(statement),

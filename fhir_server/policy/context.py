@@ -23,6 +23,12 @@ class AccessContext:
     """Logical ids of the Patients whose records the person holds or represents, beside the person's own."""
     purpose: str = "TREAT"
     """Code of http://terminology.hl7.org/CodeSystem/v3-ActReason."""
+    account_id: str = ""
+    """The account of the person; what people see of her is not in it."""
+    grant_id: str = ""
+    """The grant behind the token; "" for a system."""
+    encounter: str = ""
+    """Logical id of the Encounter in which the app was opened."""
     address: str = field(default="", compare=False)
     """Network address of the caller, for the audit trail only."""
     request_id: str = field(default="", compare=False)

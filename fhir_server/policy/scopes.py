@@ -19,9 +19,15 @@ LEVELS = ("patient", "user", "system")
 URI_PREFIX = "http://smarthealthit.org/fhir/scopes/"
 """A scope may be written as a URI."""
 
+INTROSPECT, LAUNCH = "__introspect", "__launch"
+"""May introspect tokens of all clients; may open apps for the persons of an EHR."""
+
+OPERATOR = (INTROSPECT, LAUNCH)
+"""Scopes of this server's own, which an operator allows to a system."""
+
 CONTEXT_SCOPES = frozenset(
     {"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter"}
-    | {"offline_access", "online_access"}
+    | {"offline_access", "online_access", *OPERATOR}
 )
 """What asks for an identity, a context or a lasting token, and grants no access to a resource."""
 

@@ -11,6 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fhir_server.app import create_app
+from fhir_server.auth import routes as auth_routes
+from fhir_server.auth.pages import blueprints as pages
 from fhir_server.interactions.answer import ROUTES
 from fhir_server.rest import health
 from fhir_server.rest.routes import METHODS
@@ -18,6 +20,41 @@ from fhir_server.settings import load_settings
 
 OPEN_INTERACTIONS = {"capabilities"}
 OPEN_ENDPOINTS = {"health.live", "health.ready"}
+# They authenticate clients, begin a login, or say what anyone may know. RFC 6749 §3, RFC 8414
+OPEN_TO_CLIENTS = {
+    f"auth.{name}"
+    for name in (
+        "authorize",
+        "token",
+        "revoke",
+        "introspect",
+        "par",
+        "register",
+        "registered",
+        "jwks",
+        "configuration",
+        "metadata",
+    )
+} | {"discovery.smart"}
+# Pages, which lead to the login page or show it: tests/security/people holds them to that.
+OPEN_TO_BROWSERS = {
+    f"people.{name}"
+    for name in (
+        "login",
+        "logout",
+        "new_password",
+        "second_factor",
+        "enrol",
+        "activity",
+        "patient",
+        "consent",
+        "access",
+        "security",
+        "leave",
+        "come_back",
+        "asset",
+    )
+} | {"admin.clients", "admin.client"}
 ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 SAMPLE = {"<type>": "Patient", "<id>": "1", "<vid>": "1", "<member>": "Observation"}
 REFUSED = [None, "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Token abc", "Bearer é"]
@@ -75,10 +112,12 @@ def test_a_token_in_the_url_opens_nothing(http: FlaskClient) -> None:
     assert http.get("/fhir/Patient?access_token=abc").status_code == 401
 
 
-def test_only_capabilities_and_health_are_declared_open() -> None:
+def test_nothing_else_is_declared_open() -> None:
     found = {i.code for methods in ROUTES.values() for i in methods.values() if i.open}
     assert found == OPEN_INTERACTIONS
     assert health.OPEN == OPEN_ENDPOINTS
+    assert auth_routes.OPEN == OPEN_TO_CLIENTS
+    assert pages.OPEN == OPEN_TO_BROWSERS
 
 
 def test_every_url_rule_of_the_application_is_closed_or_declared_open(app: Flask, http: FlaskClient) -> None:
@@ -86,7 +125,7 @@ def test_every_url_rule_of_the_application_is_closed_or_declared_open(app: Flask
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<[^>]+>", "Patient/1", rule.rule)
         for method in rule.methods or set():
-            if rule.endpoint in health.OPEN:
+            if rule.endpoint in OPEN_ENDPOINTS | OPEN_TO_CLIENTS | OPEN_TO_BROWSERS:
                 continue
             tried.add(method)
             assert http.open(path, method=method).status_code == 401, (method, path)

@@ -97,7 +97,7 @@ def test_the_manifest_follows_its_schema() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"accounts": [{"login": "x1", "name": "X", "role": "admin", "password": "secret"}]},
+        {"accounts": [{"login": "x1", "name": "X", "role": "administrator", "password": "secret"}]},
         {"accounts": [{"login": "x1", "name": "X", "role": "patient"}]},
         {"clients": [MANIFEST["clients"][0] | {"redirect_uris": ["https://elsewhere.example/cb"]}]},
         {"files": ["../outside.json"]},
@@ -116,11 +116,22 @@ def test_the_manifest_lists_all_files_the_directory_first() -> None:
 
 
 def test_accounts_are_of_people_who_exist() -> None:
-    known = {f"{r['resourceType']}/{r['id']}" for r in everything()}
-    for account in MANIFEST["accounts"]:
-        for key in ("fhirUser", "patient"):
-            assert account.get(key, "Patient/dmp-0001") in known
-    assert {account["role"] for account in MANIFEST["accounts"]} == {"patient", "professional", "admin"}
+    known = {f"{r['resourceType']}/{r['id']}": r for r in everything()}
+    accounts = MANIFEST["accounts"]
+    for account in accounts:
+        named = [account.get("fhirUser", "Patient/dmp-0001"), *account.get("patients", [])]
+        named += [activity["organization"] for activity in account.get("activities", [])]
+        assert set(named) <= set(known), account["login"]
+        if "rpps" in account:
+            numbers = [identifier["value"] for identifier in known[account["fhirUser"]]["identifier"]]
+            assert account["rpps"] in numbers
+    roles = Counter(account["role"] for account in accounts)
+    assert roles["patient"] >= 3
+    assert roles["professional"] >= 2
+    assert roles["representative"] >= 1
+    assert roles["administrator"] == 1
+    assert any(len(account.get("activities", [])) > 1 for account in accounts)
+    assert any(len(account.get("patients", [])) > 1 for account in accounts)
 
 
 # bundles

@@ -1,0 +1,101 @@
+"""The steps from a request of an app to its answer, in order: log in, choose an activity, a record, consent.
+
+Every page asks here where to go next; no page can be skipped by calling the one after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from fhir_server.auth.decision import Granted
+from fhir_server.auth.journey import PAGES, Journey, must_prove_again, read_journey
+from fhir_server.auth.pages.page import Pages, go
+from fhir_server.auth.people import People
+from fhir_server.auth.scopes import narrow
+from fhir_server.auth.session import Login
+from fhir_server.storage.oauth.authorization_requests import AuthorizationRequest
+
+STEPS = ("login", "second-factor", "activity", "patient", "consent")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A person who is logged in, on her way with an app's request."""
+
+    login: Login
+    journey: Journey
+    pending: AuthorizationRequest
+
+    @property
+    def patient(self) -> str:
+        """The record that the app will reach: of the launch, else the chosen one."""
+        return str(self.pending.launch.get("patient") or self.pending.chosen.get("patient", ""))
+
+
+def next_page(people: People, login: Login, journey: Journey) -> str:
+    """Returns the address of the page that comes next for somebody who is logged in."""
+    pending = journey.pending
+    if pending is None:
+        return PAGES[journey.next]
+    return journey.url(_step(people, login, pending))
+
+
+def _step(people: People, login: Login, pending: AuthorizationRequest) -> str:
+    if must_prove_again(login, pending):
+        return "login"
+    if login.kind == "professional" and not login.activity and login.activities:
+        return "activity"
+    if needs_patient(login, pending) and not pending.chosen.get("patient"):
+        return "patient"
+    return "consent"
+
+
+def needs_patient(login: Login, pending: AuthorizationRequest) -> bool:
+    """Tells whether the request is about one record that the launch does not name."""
+    if pending.launch.get("patient"):
+        return False
+    scopes = pending.scopes
+    return "launch/patient" in scopes or any(scope.startswith("patient/") for scope in scopes)
+
+
+def step(pages: Pages, name: str) -> Callable[[Callable[[Visit], Response]], Callable[[], Response]]:
+    """Wraps a page of the way: it is shown to who has come that far, others are led to where they are."""
+
+    def wrap(page: Callable[[Visit], Response]) -> Callable[[], Response]:
+        @wraps(page)
+        def view() -> Response:
+            people = pages.people
+            journey = read_journey(request, people)
+            if journey.is_lost or journey.pending is None:
+                return pages.error("request", journey)
+            login = pages.login()
+            if login is None:
+                return go(journey.url("login"))
+            if not people.requests.bind(journey.request_id, login.session_id):
+                return pages.error("request", journey)
+            reached = _step(people, login, journey.pending)
+            if STEPS.index(reached) < STEPS.index(name):
+                return go(journey.url(reached))
+            if request.method == "POST" and not pages.is_genuine(journey.purpose):
+                return pages.error("form", journey, 400)
+            return page(Visit(login, journey, journey.pending))
+
+        return view
+
+    return wrap
+
+
+def remembered(people: People, visit: Visit) -> Granted | None:
+    """Returns the decision that the person need not take again: all that is asked was granted before."""
+    if "consent" in visit.pending.parameters.get("prompt", "").split():
+        return None
+    asked = list(visit.pending.scopes)
+    for grant in people.grants.remembered(visit.login.account_id, visit.pending.client_id):
+        if grant.patient == visit.patient and narrow(asked, list(grant.scopes)) == asked:
+            return Granted(visit.login, tuple(asked), patient=visit.patient, remember=True)
+    return None

@@ -1,0 +1,140 @@
+"""Finds the records from which a person may choose one, with her own rights: through the guard, and audited.
+
+https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html#standalone-apps
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.definitions.registry import load_definitions
+from fhir_server.errors import FhirError
+from fhir_server.fhir.json import encode_json, parse_json
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.policy.context import AccessContext
+from fhir_server.policy.scopes import parse_scopes
+
+CLIENT_ID = "login-pages"
+MOST = 20
+_INS = re.compile(r"urn:oid:1\.2\.250\.1\.213\.1\.4\.(8|9|10|11)")
+_NUMBER = re.compile(r"[0-9][0-9AB]{9,14}")
+
+Interact = Callable[[AccessContext, FhirRequest], FhirResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record that may be chosen, as a person recognises it."""
+
+    id: str
+    name: str
+    birth_date: str
+    gender: str
+    ins: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found."""
+
+    candidates: tuple[Candidate, ...]
+    is_cut: bool = False
+
+
+class Chooser:
+    """Reads Patients for one person who is logged in."""
+
+    def __init__(self, interact: Interact, fhir_user: str, session_id: str, address: str) -> None:
+        self._interact = interact
+        self._fhir_user = fhir_user
+        self._session_id = session_id
+        self._address = address
+
+    def own(self, patient_ids: Sequence[str]) -> tuple[Candidate, ...]:
+        """Returns the records that the person opens as holder or representative."""
+        found = (self._read(patient_id) for patient_id in patient_ids)
+        return tuple(candidate for candidate in found if candidate is not None)
+
+    def _read(self, patient_id: str) -> Candidate | None:
+        context = self._context("patient/Patient.r", patient_id)
+        answer = self._ask(context, FhirRequest("GET", ("Patient", patient_id)))
+        return read_candidate(answer) if answer is not None else None
+
+    def find(self, text: str) -> Found:
+        """Returns the records that match a name, a name with a birth date, or an INS."""
+        parameters = search_parameters(text)
+        if not parameters:
+            return Found(())
+        query = (*parameters, ("_count", str(MOST + 1)), ("_sort", "family"))
+        answer = self._ask(self._context("user/Patient.rs"), FhirRequest("GET", ("Patient",), query))
+        entries = answer.get("entry", []) if answer is not None else []
+        candidates = tuple(read_candidate(entry["resource"]) for entry in entries)
+        return Found(candidates[:MOST], len(candidates) > MOST)
+
+    def may_choose(self, patient_id: str) -> Candidate | None:
+        """Returns a record that the person may open, None when there is none such."""
+        answer = self._ask(self._context("user/Patient.rs"), FhirRequest("GET", ("Patient", patient_id)))
+        return read_candidate(answer) if answer is not None else None
+
+    def _context(self, scope: str, patient: str = "") -> AccessContext:
+        return AccessContext(
+            client_id=CLIENT_ID,
+            token_id=self._session_id[:32],
+            scopes=parse_scopes(scope, load_definitions().resource_types),
+            patient=patient,
+            fhir_user=self._fhir_user,
+            address=self._address,
+        )
+
+    def _ask(self, context: AccessContext, request: FhirRequest) -> dict[str, Any] | None:
+        try:
+            answer = self._interact(context, request)
+        except FhirError as error:
+            if error.status >= 500:
+                raise
+            return None
+        if answer.status != 200 or answer.body is None:
+            return None
+        raw = answer.body if isinstance(answer.body, bytes) else encode_json(answer.body)
+        document: dict[str, Any] = parse_json(raw)
+        return document
+
+
+def search_parameters(text: str) -> tuple[tuple[str, str], ...]:
+    """Returns the search that what was typed means: an INS, else words of a name and perhaps a birth date."""
+    words = text.replace(",", " ").split()[:6]
+    number = "".join(words).upper()
+    if _NUMBER.fullmatch(number):
+        return (("identifier", number[:13] if len(number) == 15 else number),)
+    dates = [date for word in words if (date := _date(word))]
+    names = [word.replace("\\", "").replace("|", "").replace("$", "") for word in words if not _date(word)]
+    found = [("name", name) for name in names if len(name) > 1]
+    return (*found, *(("birthdate", date) for date in dates[:1])) if found else ()
+
+
+def _date(word: str) -> str:
+    """17/02/2026 or 2026-02-17 → 2026-02-17."""
+    match = re.fullmatch(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", word, re.ASCII)
+    if match:
+        return f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
+    return word if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word, re.ASCII) else ""
+
+
+def read_candidate(patient: Mapping[str, Any]) -> Candidate:
+    """Reads of a Patient what tells it from another."""
+    names = patient.get("name") or [{}]
+    official = next((name for name in names if name.get("use") == "official"), names[0])
+    given = " ".join(official.get("given", [])[:1])
+    family = str(official.get("family", ""))
+    text = " ".join(part for part in (given, family.upper()) if part) or str(official.get("text", ""))
+    systems = [i for i in patient.get("identifier", []) if _INS.fullmatch(str(i.get("system", "")))]
+    return Candidate(
+        id=str(patient["id"]),
+        name=text or f"Patient/{patient['id']}",
+        birth_date=str(patient.get("birthDate", "")),
+        gender=str(patient.get("gender", "")),
+        ins=str(systems[0].get("value", "")) if systems else "",
+    )

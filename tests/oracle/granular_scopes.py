@@ -35,7 +35,7 @@ def _queries(searches: Searches, type_: str) -> Iterator[str]:
 
 def plain_parameter(searches: Searches, type_: str) -> tuple[str, str]:
     """Returns a parameter without modifier whose meaning does not change with the time of asking."""
-    codes = [c for c in parameters(type_) if c != "_lastUpdated"]
+    codes = [c for c, p in parameters(type_).items() if c != "_lastUpdated" and p.type != "special"]
     while True:
         name, text = searches.clause(type_, searches.pick(codes))
         if ":" not in name and not any(part.startswith("ap") for part in text.replace("$", ",").split(",")):

@@ -29,6 +29,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import TooCostly, Unavailable
+from fhir_server.storage.direct import Direct
 
 Document = dict[str, Any]
 
@@ -36,8 +37,10 @@ T = TypeVar("T")
 
 HISTORY = "history"
 LOCKS = "locks"
+AUDIT = "AuditEvent"
 STATE = "state"
 
+DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
 _SNAPSHOT_ATTEMPTS = 7
 
@@ -80,6 +83,7 @@ class Mongo:
         self._lock = threading.Lock()
         self._pid = 0
         self._client: MongoClient[Document] | None = None
+        self._direct: Direct | None = None
         self._collections: dict[str, Collection[Document]] = {}
         self._prepared: set[str] = set()
 
@@ -105,9 +109,18 @@ class Mongo:
                 maxPoolSize=128,
                 tz_aware=True,
             )
+            self._direct = Direct(self._client, self.database_name)
             self._collections = {}
             self._prepared = set()
             self._pid = os.getpid()
+
+    @property
+    def direct(self) -> Direct:
+        """The short way for the commands that every request sends."""
+        if self._direct is None or self._pid != os.getpid():
+            self._connect()
+        assert self._direct is not None  # noqa: S101  # narrows the type
+        return self._direct
 
     @property
     def database(self) -> Database[Document]:
@@ -131,7 +144,7 @@ class Mongo:
         """Returns a collection for writing, created with its indexes when this process first writes to it."""
         collection = self.collection(name)
         if name not in self._prepared:
-            indexes = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
+            indexes = AUDIT_INDEXES if name == AUDIT else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
             if indexes:
                 collection.create_indexes(list(indexes))
             self._prepared.add(name)
@@ -166,8 +179,10 @@ class Mongo:
     def close(self) -> None:
         """Closes the connections of this process."""
         if self._client is not None and self._pid == os.getpid():
+            if self._direct is not None:
+                self._direct.close()
             self._client.close()
-            self._client = None
+            self._client = self._direct = None
 
 
 @contextmanager

@@ -58,24 +58,18 @@ def build_document(
     resource: Resource, version: int, last_updated: int, method: str, base_url: str
 ) -> Document:
     """Returns the document of a resource whose id and meta are final."""
-    return join_document(
-        resource, version, last_updated, method, build_index(resource, last_updated, base_url)
-    )
+    index = build_index(resource, last_updated, base_url)
+    head = _head(resource["id"], version, last_updated, method)
+    return {**head, "z": compress(encode_json(resource)), **index}
 
 
-def join_document(
-    resource: Resource, version: int, last_updated: int, method: str, index: Document
-) -> Document:
-    """Returns the document of a resource and the fields by which it is found."""
-    document: Document = {
-        "_id": resource["id"],
-        "v": version,
-        "lu": last_updated,
-        "m": method,
-        "vis": 0,
-        "z": compress(encode_json(resource)),
-    }
-    return document | index
+def join_document(resource_id: str, raw: bytes, created: int, index: IndexEntries) -> Document:
+    """Returns the document of a new resource whose JSON and index entries are known."""
+    return {**_head(resource_id, 1, created, "POST"), "z": compress(raw), **index_fields(index)}
+
+
+def _head(resource_id: str, version: int, last_updated: int, method: str) -> Document:
+    return {"_id": resource_id, "v": version, "lu": last_updated, "m": method, "vis": 0}
 
 
 def build_index(resource: Resource, last_updated: int, base_url: str) -> Document:

@@ -8,7 +8,6 @@ over. https://hl7.org/fhir/R4/security.html#audit
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Sequence
 
 from fhir_server.audit.event import Access, Caller, build_event, merge_accesses
@@ -16,6 +15,7 @@ from fhir_server.audit.index import index_event
 from fhir_server.audit.template import fill_event
 from fhir_server.fhir.instant import format_instant, now_ms
 from fhir_server.fhir.json import encode_json
+from fhir_server.fhir.logical_id import new_id
 from fhir_server.search.index import IndexEntries
 from fhir_server.search.primary_date import sort_key
 from fhir_server.storage.audit import AuditTrail
@@ -93,7 +93,7 @@ class AuditRecorder:
 
 def _build_row(access: Access, caller: Caller, recorded: int, instant: str) -> Document:
     """Returns the AuditEvent of an access as it is stored."""
-    event_id = str(uuid.uuid4())
+    event_id = new_id()
     filled = fill_event(access, caller, event_id, instant, _OBSERVER)
     if filled is not None:
         ranges = [{"k": "date", "lo": recorded, "hi": recorded + 1}]

@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import bson
@@ -75,18 +75,20 @@ class _Line:
         self._lock = threading.Lock()
 
     def carry_requests(self) -> None:
-        for messages in _messages(self._near, self._far):
-            names = [name for name in map(_name, messages) if name]
-            with self._lock:
-                waiting, self._open = self._open, self._open + len(messages)
-            self._trips.add(names, together=bool(names and waiting))
-            self._far.sendall(b"".join(messages))
+        with suppress(OSError):  # the other side hung up
+            for messages in _messages(self._near, self._far):
+                names = [name for name in map(_name, messages) if name]
+                with self._lock:
+                    waiting, self._open = self._open, self._open + len(messages)
+                self._trips.add(names, together=bool(names and waiting))
+                self._far.sendall(b"".join(messages))
 
     def carry_answers(self) -> None:
-        for messages in _messages(self._far, self._near):
-            with self._lock:
-                self._open -= len(messages)
-            self._near.sendall(b"".join(messages))
+        with suppress(OSError):
+            for messages in _messages(self._far, self._near):
+                with self._lock:
+                    self._open -= len(messages)
+                self._near.sendall(b"".join(messages))
 
 
 def _messages(source: socket.socket, target: socket.socket) -> Iterator[list[bytes]]:
@@ -94,10 +96,7 @@ def _messages(source: socket.socket, target: socket.socket) -> Iterator[list[byt
     waiting = b""
     with source, target:
         while True:
-            try:
-                chunk = source.recv(1 << 20)
-            except OSError:
-                return
+            chunk = source.recv(1 << 20)
             if not chunk:
                 return
             waiting += chunk
@@ -105,10 +104,7 @@ def _messages(source: socket.socket, target: socket.socket) -> Iterator[list[byt
             while len(waiting) >= 4 and len(waiting) >= (size := struct.unpack_from("<i", waiting)[0]):
                 whole.append(waiting[:size])
                 waiting = waiting[size:]
-            try:
-                yield whole
-            except OSError:
-                return
+            yield whole
 
 
 def _name(message: bytes) -> str:

@@ -51,7 +51,8 @@ class Transactions:
 
     def insert(self, resource_type: str, document: Document, events: Sequence[Document]) -> None:
         """Writes one new resource and its AuditEvents in one round trip."""
-        documents = {resource_type: [document], AUDIT: events} if events else {resource_type: [document]}
+        documents = {AUDIT: [*events]} if events else {}
+        documents.setdefault(resource_type, []).append(document)  # it may be an AuditEvent itself
         with translated(), _size_checked():
             for name in documents:
                 self._mongo.prepared(name)

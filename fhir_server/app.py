@@ -44,7 +44,10 @@ class Server:
         self.definitions = load_definitions()
         self.declared = read_declared(settings.artefacts / "capability_statement.json", settings.base_url)
         self.mongo = Mongo(
-            settings.mongodb_uri, settings.mongodb_database, timeout_ms=settings.request_timeout_ms
+            settings.mongodb_uri,
+            settings.mongodb_database,
+            timeout_ms=settings.request_timeout_ms,
+            wait_ms=settings.database_wait_ms,
         )
         self.tokens = AccessTokens(self.mongo)
         self.state = State(self.mongo)

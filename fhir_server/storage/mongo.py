@@ -28,12 +28,13 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhir_server.errors import TooCostly, Unavailable
+from fhir_server.errors import TooCostly, Unavailable, Unreachable
 from fhir_server.storage.direct import Direct
 
 Document = dict[str, Any]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Unavailable)
 
 HISTORY = "history"
 LOCKS = "locks"
@@ -76,10 +77,11 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
 class Mongo:
     """One database; safe to share between threads and across fork."""
 
-    def __init__(self, uri: str, database: str, *, timeout_ms: int = 10_000) -> None:
+    def __init__(self, uri: str, database: str, *, timeout_ms: int = 10_000, wait_ms: int = 3_000) -> None:
         self.uri = uri
         self.database_name = database
         self.timeout_ms = timeout_ms
+        self.wait_ms = wait_ms
         self._lock = threading.Lock()
         self._pid = 0
         self._client: MongoClient[Document] | None = None
@@ -103,7 +105,7 @@ class Mongo:
                 self.uri,
                 appname="fhir-server",
                 retryWrites=True,
-                serverSelectionTimeoutMS=5_000,
+                serverSelectionTimeoutMS=self.wait_ms,
                 connectTimeoutMS=5_000,
                 socketTimeoutMS=max(30_000, 3 * self.timeout_ms),
                 maxPoolSize=128,
@@ -192,14 +194,10 @@ def translated() -> Iterator[None]:
         yield
     except ExecutionTimeout as error:
         raise TooCostly("the query took longer than the server allows; narrow it") from error
-    except (
-        ServerSelectionTimeoutError,
-        AutoReconnect,
-        NetworkTimeout,
-        ConnectionFailure,
-        WTimeoutError,
-    ) as e:
-        raise _retry_later("the database is not reachable; nothing is known to be lost, try again") from e
+    except ServerSelectionTimeoutError as error:
+        raise unreachable() from error
+    except (AutoReconnect, NetworkTimeout, ConnectionFailure, WTimeoutError) as e:
+        raise _retry_later(_AWAY) from e
     except OperationFailure as error:
         if error.code == 292:  # QueryExceededMemoryLimitNoDiskUseAllowed
             raise TooCostly("the result is too large to sort; narrow the search") from error
@@ -208,7 +206,15 @@ def translated() -> Iterator[None]:
         raise
 
 
-def _retry_later(diagnostics: str) -> Unavailable:
-    error = Unavailable(diagnostics)
+_AWAY = "the database is not reachable; nothing is known to be lost, try again"
+
+
+def unreachable() -> Unreachable:
+    """What a request ends with that has waited for the database in vain."""
+    return _retry_later(_AWAY, Unreachable)
+
+
+def _retry_later(diagnostics: str, kind: type[E] = Unavailable) -> E:  # type: ignore[assignment]
+    error = kind(diagnostics)
     error.headers["Retry-After"] = "2"
     return error

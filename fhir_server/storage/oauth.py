@@ -106,7 +106,7 @@ class AccessTokens:
             host=self._mongo.uri,
             tz_aware=True,
             uuidRepresentation="standard",
-            serverSelectionTimeoutMS=5_000,
+            serverSelectionTimeoutMS=self._mongo.wait_ms,
             socketTimeoutMS=30_000,
             appname="fhir-server-accounts",
         )

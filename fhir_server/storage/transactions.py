@@ -15,14 +15,29 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pymongo.client_session import ClientSession
-from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure
+from pymongo.errors import (
+    BulkWriteError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import Conflict, TooLarge
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import format_instant, now_ms
-from fhir_server.storage.mongo import AUDIT, DUPLICATE_KEY, HISTORY, LOCKS, Document, Mongo, translated
+from fhir_server.storage.mongo import (
+    AUDIT,
+    DUPLICATE_KEY,
+    HISTORY,
+    LOCKS,
+    Document,
+    Mongo,
+    translated,
+    unreachable,
+)
 from fhir_server.storage.stored import (
     Stored,
     build_document,
@@ -77,8 +92,12 @@ class Transactions:
     def _run_once(self, work: Callable[[WriteSession], T]) -> T:
         def callback(session: ClientSession) -> T:
             unit = WriteSession(self._mongo, session)
-            result = work(unit)
-            unit.flush()
+            try:
+                result = work(unit)
+                unit.flush()
+            except ServerSelectionTimeoutError as error:
+                # The driver would begin the transaction, and the wait, again and again for two minutes.
+                raise unreachable() from error
             return result
 
         with self._mongo.client.start_session() as session:

@@ -24,6 +24,7 @@ from fhir_server.policy.scopes import parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth import AccessTokens
 from fhir_server.storage.resources import Resources
@@ -74,9 +75,14 @@ class Server:
         fresh = base64.b64encode(secrets.token_bytes(32)).decode()
         return base64.b64decode(self.state.keep("page-secret", fresh))
 
-    def interact(self, context: AccessContext, request: FhirRequest) -> FhirResponse:
-        """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""
-        store = GuardedStore(context, self._database)
+    def interact(
+        self, context: AccessContext, request: FhirRequest, note: Note | None = None
+    ) -> FhirResponse:
+        """Answers one request of a caller: policy, audit and all, with or without HTTP before it.
+
+        `note` is written by the transaction of the request.
+        """
+        store = GuardedStore(context, self._database, note)
         return answer(
             Exchange(request, store, self.declared, self.seal, self._limits, self.settings.base_url)
         )

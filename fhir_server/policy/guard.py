@@ -23,6 +23,7 @@ from fhir_server.policy.decide import constrain
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import HistoryWindow
+from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import AUDIT, Document
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
@@ -44,9 +45,11 @@ class Database:
 class GuardedStore:
     """Stored resources as one caller may see and change them, for the time of one request."""
 
-    def __init__(self, context: AccessContext, database: Database) -> None:
+    def __init__(self, context: AccessContext, database: Database, note: Note | None = None) -> None:
+        """`note` is written by the transactions of this request, as a part of them."""
         self.context = context
         self._database = database
+        self._note_within = note
         self._accesses: list[Access] = []
         self._writes: WriteSession | None = None
         self._held: dict[tuple[str, str], Document] = {}
@@ -226,6 +229,8 @@ class GuardedStore:
             inner = GuardedStore(self.context, self._database)
             inner._writes = writes
             result = work(inner)
+            if self._note_within is not None:
+                self._note_within(writes.session)
             accesses = [*self._accesses, *inner._accesses]
             writes.insert_all({AUDIT: self._database.recorder.build(accesses, self._caller)})
             return result

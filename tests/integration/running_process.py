@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import requests
+from pymongo import MongoClient
 
 PATIENCE = 30.0
 
@@ -56,6 +57,18 @@ def await_(condition: Callable[[], Any], what: str) -> None:
     while not condition():
         assert time.monotonic() < until, f"in vain: {what}"
         time.sleep(0.05)
+
+
+@contextmanager
+def short_transactions(mongodb_uri: str) -> Iterator[None]:
+    """What a dead process had begun to change is free again after 3 seconds, and not after MongoDB's 60."""
+    name = "transactionLifetimeLimitSeconds"
+    with MongoClient(mongodb_uri) as client:
+        before = client.admin.command("setParameter", 1, **{name: 3})["was"]
+        try:
+            yield
+        finally:
+            client.admin.command("setParameter", 1, **{name: before})
 
 
 @contextmanager

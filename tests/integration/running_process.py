@@ -67,8 +67,14 @@ def short_transactions(mongodb_uri: str) -> Iterator[None]:
         before = client.admin.command("setParameter", 1, **{name: 3})["was"]
         try:
             yield
+            # A database cannot be dropped while one of them is open.
+            await_(lambda: not _open_transactions(client), "no transaction is left")
         finally:
             client.admin.command("setParameter", 1, **{name: before})
+
+
+def _open_transactions(client: Any) -> int:
+    return int(client.admin.command("serverStatus")["transactions"]["currentOpen"])
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from fhir_server.settings import load_settings
 from fhir_server.storage.stored import decompress
 from tests.examples import entry, observation, patient, transaction
 from tests.http_client import FhirHttp
-from tests.integration.running_process import RunningProcess, await_, run_process
+from tests.integration.running_process import RunningProcess, await_, run_process, short_transactions
 
 KILLS = 8
 WRITERS = 6
@@ -36,7 +36,10 @@ WRITES = 40
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory, mongodb_uri: str, database_name: str) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("killed")
-    with run_process(folder, mongodb_uri, database_name, TOKEN_CACHE_SECONDS="60") as running:
+    with (
+        short_transactions(mongodb_uri),
+        run_process(folder, mongodb_uri, database_name, TOKEN_CACHE_SECONDS="60") as running,
+    ):
         await_(lambda: running.health("ready") == 200, "/health/ready answers 200")
         yield running
 

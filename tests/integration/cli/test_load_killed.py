@@ -15,6 +15,7 @@ from pymongo import MongoClient
 
 from fhir_server.storage.loads import Loads
 from tests.examples import entry, transaction
+from tests.integration.running_process import short_transactions
 
 BUNDLES = 120
 
@@ -62,15 +63,16 @@ def test_a_load_that_is_killed_again_and_again_loads_everything_once(
     environ = {**os.environ, "MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name}
     command = [sys.executable, "-m", "fhir_server.cli", "load", str(file)]
     seen = 0
-    for _ in range(3):
-        loading = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 30
-        while loading.poll() is None and time.monotonic() < until:
-            if (now := stored(mongodb_uri, database_name, "killed")) > seen:
-                seen = now
-                break
-        loading.kill()
-        loading.wait()
-    assert seen > 0
-    subprocess.run(command, env=environ, check=True, stderr=subprocess.DEVNULL)
+    with short_transactions(mongodb_uri):
+        for _ in range(3):
+            loading = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
+            until = time.monotonic() + 30
+            while loading.poll() is None and time.monotonic() < until:
+                if (now := stored(mongodb_uri, database_name, "killed")) > seen:
+                    seen = now
+                    break
+            loading.kill()
+            loading.wait()
+        assert seen > 0
+        subprocess.run(command, env=environ, check=True, stderr=subprocess.DEVNULL)
     assert stored(mongodb_uri, database_name, "killed") == BUNDLES

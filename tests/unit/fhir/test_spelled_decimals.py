@@ -15,7 +15,10 @@ from fhir_server.search.index import extract_index
 from fhir_server.validation.validate import validate_resource
 
 NUMBER = st.from_regex(r"-?(0|[1-9][0-9]{0,9})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
-OBSERVATION = b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":%s,"unit":"g"}}'
+OBSERVATION = (
+    b'{"resourceType":"Observation","status":"final","code":{"text":"x"},'
+    b'"valueQuantity":{"value":%s,"unit":"g"}}'
+)
 
 
 @given(NUMBER.filter(lambda text: text != "-0"))

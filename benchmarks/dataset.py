@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import bson
-from pymongo import MongoClient
-from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from benchmarks.records import LOINC, WEIGHT, Record, observation, records
 from fhir_server.app import Server
@@ -25,6 +22,7 @@ from fhir_server.interactions.messages import FhirRequest
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.scopes import parse_scopes
 from fhir_server.settings import Settings, load_settings
+from fhir_server.storage.direct import Direct
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.transactions import Transactions
 
@@ -124,28 +122,20 @@ def _bodies(callers: tuple[Caller, ...]) -> Iterator[tuple[Caller, Resource]]:
         yield caller, observation(caller.record.patient, chance, 1 + number % 4)
 
 
-class _Searches(CommandListener):
+class _Searches(Direct):
     """Remembers what the last search asked MongoDB."""
 
-    def __init__(self) -> None:
-        self.asked: dict[str, Any] = {}
+    asked: dict[str, Any]
 
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command.get("find") == "Observation":
-            self.asked = {name: event.command.get(name) for name in ("filter", "sort", "limit")}
-
-    def succeeded(self, event: Any) -> None:
-        """Only what was asked counts."""
-
-    def failed(self, event: Any) -> None:
-        """Only what was asked counts."""
+    def find(self, command: dict[str, Any]) -> list[dict[str, Any]] | None:
+        self.asked = {name: command[name] for name in ("filter", "sort", "limit")}
+        return super().find(command)
 
 
 def _plans(settings: Settings, callers: tuple[Caller, ...]) -> dict[str, dict[str, Any]]:
     """What the server asks MongoDB for the searches of `search_text`, for the floor to ask the same."""
-    server, searches = Server(settings), _Searches()
-    server.mongo._client = MongoClient(settings.mongodb_uri, event_listeners=[searches])
-    server.mongo._pid = os.getpid()
+    server = Server(settings)
+    searches = server.mongo._direct = _Searches(server.mongo.client, settings.mongodb_database)
     plans = {}
     for caller in callers:
         text = search_text(caller.record.patient)

@@ -51,9 +51,17 @@ def _cpu(process: psutil.Process) -> float:
     """
     threads = Path(f"/proc/{process.pid}/task")
     if Path("/proc/self/schedstat").exists():
-        return 1e-9 * sum(int((one / "schedstat").read_text().split()[0]) for one in threads.iterdir())
+        return 1e-9 * sum(map(_nanoseconds, threads.iterdir()))
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def _nanoseconds(thread: Path) -> int:
+    """What a thread has run, 0 when it ended since it was listed: mongod has one for each connection."""
+    try:
+        return int((thread / "schedstat").read_text().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 @contextmanager

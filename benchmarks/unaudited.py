@@ -14,14 +14,14 @@ from fhir_server.app import Server
 from fhir_server.app import create_app as create_audited
 from fhir_server.audit.event import Access, Caller
 from fhir_server.audit.record import AuditRecorder
-from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.audit import AuditTrail, Document
 
 
 class _Silent(AuditRecorder):
     """Records nothing."""
 
-    def record(self, accesses: Sequence[Access], caller: Caller) -> None:
-        pass
+    def build(self, accesses: Sequence[Access], caller: Caller) -> list[Document]:
+        return []
 
 
 def create_app() -> Flask:

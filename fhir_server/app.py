@@ -30,6 +30,7 @@ from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.accounts import Accounts
 from fhir_server.storage.audit import AuditTrail
 from fhir_server.storage.documents import Documents
+from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.sessions import Sessions
@@ -55,7 +56,10 @@ class Server:
         statement = settings.artefacts / "capability_statement.json"
         self.declared = read_declared(statement, settings.base_url, oauth_uris(self.metadata))
         self.mongo = Mongo(
-            settings.mongodb_uri, settings.mongodb_database, timeout_ms=settings.request_timeout_ms
+            settings.mongodb_uri,
+            settings.mongodb_database,
+            timeout_ms=settings.request_timeout_ms,
+            wait_ms=settings.database_wait_ms,
         )
         self.documents = Documents(self.mongo)
         self.oauth = open_stores(self.documents, settings)
@@ -93,9 +97,14 @@ class Server:
         """The key of the tokens in forms; another one than that of page links."""
         return hashlib.sha256(b"forms " + self._page_secret()).digest()
 
-    def interact(self, context: AccessContext, request: FhirRequest) -> FhirResponse:
-        """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""
-        store = GuardedStore(context, self._database)
+    def interact(
+        self, context: AccessContext, request: FhirRequest, note: Note | None = None
+    ) -> FhirResponse:
+        """Answers one request of a caller: policy, audit and all, with or without HTTP before it.
+
+        `note` is written by the transaction of the request.
+        """
+        store = GuardedStore(context, self._database, note)
         return answer(
             Exchange(request, store, self.declared, self.seal, self._limits, self.settings.base_url)
         )

@@ -130,3 +130,7 @@ class Internal(FhirError):
 
 class Unavailable(FhirError):
     status, code = 503, "transient"
+
+
+class Unreachable(Unavailable):
+    """The database was waited for as long as a request may wait; nothing else need wait for it again."""

@@ -44,6 +44,7 @@ class Settings:
     default_count: int
     max_count: int
     request_timeout_ms: int
+    database_wait_ms: int
     token_cache_seconds: int
     issuer_url: str
     code_seconds: int
@@ -208,6 +209,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("DEFAULT_COUNT", INTEGER, "20", "Entries of a page when _count is absent.", 1, 10_000),
     Setting("MAX_COUNT", INTEGER, "1000", "Most entries of a page, whatever _count asks.", 1, 10_000),
     Setting("REQUEST_TIMEOUT_MS", INTEGER, "10000", "Longest time of one query in MongoDB.", 100, 3_600_000),
+    Setting(
+        "DATABASE_WAIT_MS",
+        INTEGER,
+        "3000",
+        "How long a request waits for a database that is away.",
+        50,
+        60_000,
+    ),
     Setting("TOKEN_CACHE_SECONDS", INTEGER, "5", "How long a worker trusts a token it has read.", 0, 300),
     Setting("ISSUER_URL", URL, "", "Public URL of the authorization server; empty: /auth beside BASE_URL."),
     Setting("CODE_SECONDS", INTEGER, "60", "Life of an authorization code.", 1, 600),

@@ -18,7 +18,7 @@ from fhir_server.cli.surroundings import local_server, read_settings, say
 from fhir_server.errors import Unavailable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
-from fhir_server.storage.loads import Loads
+from fhir_server.storage.loads import Loads, Note
 
 if TYPE_CHECKING:
     from fhir_server.app import Server
@@ -84,8 +84,8 @@ def sender(server: Server) -> Send:
 
     context = server.system_context()
 
-    def send(bundle: Resource) -> Resource:
-        response = server.interact(context, FhirRequest("POST", (), body=encode_json(bundle)))
+    def send(bundle: Resource, note: Note | None = None) -> Resource:
+        response = server.interact(context, FhirRequest("POST", (), body=encode_json(bundle)), note)
         return response.body if isinstance(response.body, dict) else {}
 
     return send

@@ -10,13 +10,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fhir_server.cli.files import Line, digest_of, read_lines
 from fhir_server.errors import FhirError, Issue, Unavailable
 from fhir_server.fhir import Resource
-from fhir_server.storage.loads import LoadProgress, Loads
+from fhir_server.storage.loads import AlreadyLoaded, LoadProgress, Loads, Note
 
 TOGETHER = 100
 """Resources of an NDJSON file in one transaction."""
@@ -27,8 +28,12 @@ NAMESPACE = uuid.UUID("5d3c7a52-9b0e-4f0e-8a3e-0b8f6a1c2d4e")
 
 _IN_ENTRY = re.compile(r"^Bundle\.entry\[\d+\](\.resource)?")
 
-Send = Callable[[Resource], Resource]
-"""Posts a batch or transaction Bundle to the FHIR base and returns the response Bundle."""
+
+class Send(Protocol):
+    """Posts a batch or transaction Bundle to the FHIR base and returns the response Bundle."""
+
+    def __call__(self, bundle: Resource, note: Note | None = None, /) -> Resource:
+        """`note` becomes a part of the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ def load_file(path: Path, send: Send, loads: Loads, tally: Tally, report: Callab
     done = before.done
     lines = read_lines(path, lambda number: number > before.done or number in retry, report)
     for chunk in _chunks(lines, digest):
-        failures = list(_load_chunk(chunk, send, str(path), tally))
+        within = send
+        if len(chunk) == 1:
+            within = partial(_noted, send, loads.note(digest, path.name, chunk[0].number))
+        failures = list(_load_chunk(chunk, within, str(path), tally))
         tally.failures += failures
         failed |= {failure.line for failure in failures if failure.again}
         done = max(done, chunk[-1].number)
@@ -74,6 +82,16 @@ def load_file(path: Path, send: Send, loads: Loads, tally: Tally, report: Callab
             return
     tally.files += 1
     loads.record(digest, path.name, LoadProgress(done, True, tuple(sorted(failed))))
+
+
+def _noted(send: Send, note: Note, bundle: Resource, /) -> Resource:
+    """A transaction notes itself that it was done: it may make new resources, which none may make again."""
+    if bundle["type"] != "transaction":
+        return send(bundle)
+    try:
+        return send(bundle, note)
+    except AlreadyLoaded:
+        return {}
 
 
 def _chunks(lines: Iterator[Line], digest: str) -> Iterator[list[Line]]:

@@ -25,6 +25,19 @@ _BYTE_OFFSET = re.compile(r" \(byte (\d+)\)$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
+class SpelledDecimal(Decimal):
+    """A decimal that Python would spell otherwise (1e2 as 1E+2): it goes out as it came in."""
+
+    __slots__ = ("spelling",)
+
+    spelling: str
+
+    def __new__(cls, text: str) -> SpelledDecimal:
+        made = super().__new__(cls, text)
+        made.spelling = text
+        return made
+
+
 class _OutOfBounds(ValueError):
     """A number that JSON allows and this server does not."""
 
@@ -61,9 +74,16 @@ def encode_json(value: Any, *, pretty: bool = False) -> bytes:
 
 
 def _parse_decimal(text: str) -> Decimal:
-    if len(text) > MAX_DIGITS or "e" in text or "E" in text:
+    if len(text) > MAX_DIGITS or "e" in text or "E" in text or "0.000000" in text:
         _check_decimal(text)
+        return SpelledDecimal(text)
     return Decimal(text)
+
+
+def _spell(value: Any) -> Any:
+    if isinstance(value, SpelledDecimal):
+        return msgspec.Raw(value.spelling.encode())
+    raise TypeError(f"{type(value).__name__} is no part of a JSON text")
 
 
 def _check_decimal(text: str) -> None:
@@ -81,7 +101,7 @@ def _check_integer(value: int) -> None:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_parse_decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_spell)
 
 
 def _decode(raw: bytes) -> Any:

@@ -9,12 +9,13 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import Structure, load_definitions
+from fhir_server.fhir.json import SpelledDecimal
 from fhir_server.fhirpath.node import Collection, Node, State, Step, make_node
 from fhir_server.fhirpath.types import TypeTest
 
 TYPE_INFO = "System.TypeInfo"
 """What type() yields: the namespace and name of a type."""
-_SCALARS = frozenset((str, int, Decimal, bool))
+_SCALARS = frozenset((str, int, Decimal, SpelledDecimal, bool))
 
 
 class Child(NamedTuple):

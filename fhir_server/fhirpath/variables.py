@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from fhir_server.fhir.json import SpelledDecimal
 from fhir_server.fhirpath.navigate import resource_type_of
 from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, Step, string
 
@@ -22,6 +23,7 @@ _SYSTEM_TYPES: dict[type, str] = {
     bool: "System.Boolean",
     int: "System.Integer",
     Decimal: "System.Decimal",
+    SpelledDecimal: "System.Decimal",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fhir_server.errors import FhirError
+from fhir_server.errors import FhirError, Unreachable
 from fhir_server.interactions import dispatch, transaction
 from fhir_server.interactions.dispatch import Interaction, find_interaction, perform
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse
@@ -28,6 +28,8 @@ def answer(exchange: Exchange) -> FhirResponse:
     """Answers a request; what was accessed is in the audit trail before this returns or raises."""
     try:
         response = _answer(exchange)
+    except Unreachable:
+        raise  # nothing was shown, and the trail is where the database is: it is not waited for twice
     except FhirError:
         exchange.store.close()
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from fhir_server.errors import Invalid, Issue
 from fhir_server.fhir import Resource
@@ -15,6 +14,7 @@ from fhir_server.fhir.outcome import build_outcome
 from fhir_server.interactions.messages import Exchange
 from fhir_server.interactions.subset import subset
 from fhir_server.policy.guarded_search import INCLUDE_BOUND, Page
+from fhir_server.search.query import encode_applied
 from fhir_server.storage.stored import Stored
 
 EARLIER = 20
@@ -33,7 +33,7 @@ class PageLinks:
 
     def __init__(self, exchange: Exchange, path: str, applied: Iterable[tuple[str, str]]) -> None:
         self._exchange = exchange
-        self._text = f"{path}?{urlencode(list(applied))}"
+        self._text = f"{path}?{encode_applied(tuple(applied))}"
         self.cursor, self._earlier = self._open()
 
     @property
@@ -87,21 +87,20 @@ def build_searchset(
     exchange: Exchange, page: Page, links: PageLinks, total: int | None, warnings: list[Issue]
 ) -> Resource:
     """Returns the searchset of a page."""
-    entries = [_entry(exchange, stored, "match") for stored in page.matches]
+    query = exchange.request.query
+    entries = [_entry(exchange, stored, query, "match") for stored in page.matches]
     for entry, stored in zip(entries, page.matches, strict=True):
         if stored.reference in page.scores:
             entry["search"]["score"] = page.scores[stored.reference]
-    entries += [_entry(exchange, stored, "include") for stored in page.included]
+    rest = tuple((k, v) for k, v in query if k != "_elements")  # those are elements of the matches
+    entries += [_entry(exchange, stored, rest, "include") for stored in page.included]
     issues = [*warnings, _CUT] if page.is_cut else warnings
     if issues:
         entries.append({"resource": build_outcome(issues), "search": {"mode": "outcome"}})
     return build_bundle("searchset", entries, links.build(page.cursor), total, format_instant(now_ms()))
 
 
-def _entry(exchange: Exchange, stored: Stored, mode: str) -> Resource:
-    query = exchange.request.query
-    if mode == "include":
-        query = tuple((k, v) for k, v in query if k != "_elements")  # those are elements of the matches
+def _entry(exchange: Exchange, stored: Stored, query: tuple[tuple[str, str], ...], mode: str) -> Resource:
     return {
         "fullUrl": f"{exchange.base_url}/{stored.reference}",
         "resource": stored_json(subset(stored.raw, stored.resource_type, query)),

@@ -23,7 +23,8 @@ from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
-from fhir_server.storage.mongo import Document
+from fhir_server.storage.loads import Note
+from fhir_server.storage.mongo import AUDIT, Document
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
 from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
@@ -44,9 +45,11 @@ class Database:
 class GuardedStore:
     """Stored resources as one caller may see and change them, for the time of one request."""
 
-    def __init__(self, context: AccessContext, database: Database) -> None:
+    def __init__(self, context: AccessContext, database: Database, note: Note | None = None) -> None:
+        """`note` is written by the transactions of this request, as a part of them."""
         self.context = context
         self._database = database
+        self._note_within = note
         self._accesses: list[Access] = []
         self._writes: WriteSession | None = None
         self._held: dict[tuple[str, str], Document] = {}
@@ -60,8 +63,7 @@ class GuardedStore:
 
     def _note(self, interaction: str, stored: Iterable[Stored]) -> None:
         for one in stored:
-            reference = f"{one.reference}/_history/{one.version}"
-            self.note(Access(interaction, one.resource_type, one.patient, (reference,)))
+            self.note(_access(interaction, one))
 
     def note_failure(
         self, interaction: str, resource_type: str, error: FhirError, resource_id: str = ""
@@ -74,9 +76,12 @@ class GuardedStore:
         """Writes the audit trail of this request; raises when it cannot be written."""
         accesses, self._accesses = self._accesses, []
         if accesses:
-            c = self.context
-            caller = Caller(c.client_id, c.token_id, c.fhir_user, c.purpose, c.address, c.request_id)
-            self._database.recorder.record(accesses, caller)
+            self._database.recorder.record(accesses, self._caller)
+
+    @property
+    def _caller(self) -> Caller:
+        c = self.context
+        return Caller(c.client_id, c.token_id, c.fhir_user, c.purpose, c.address, c.request_id)
 
     # --- reads ----------------------------------------------------------------------------------
 
@@ -203,24 +208,37 @@ class GuardedStore:
             raise Forbidden(
                 f"the token does not allow to create such a {resource_type}, or not in this record"
             )
-        target = self._writes if self._writes is not None else self._database.transactions
-        stored = target.insert(resource_type, document)
-        self._note("create", [stored])
+        stored = read_document(resource_type, document)
+        if self._writes is not None:
+            self._writes.insert_all({resource_type: [document]})
+            self._note("create", [stored])
+        else:
+            # What the request has accessed so far goes into the same transaction as its write.
+            accesses = [*self._accesses, _access("create", stored)]
+            events = self._database.recorder.build(accesses, self._caller)
+            self._database.transactions.insert(resource_type, document, events)
+            self._accesses = []
         return stored
 
     def transact(self, resource_types: Iterable[str], work: Callable[[GuardedStore], T]) -> T:
-        """Runs `work` on a store whose reads and writes are one transaction; it may run several times."""
+        """Runs `work` on a store whose reads and writes are one transaction; it may run several times.
+
+        What the request has accessed until then is recorded by the same transaction.
+        """
         names = set(resource_types)
-        attempt: list[GuardedStore] = []
 
         def run(writes: WriteSession) -> T:
             inner = GuardedStore(self.context, self._database)
             inner._writes = writes
-            attempt[:] = [inner]
-            return work(inner)
+            result = work(inner)
+            if self._note_within is not None:
+                self._note_within(writes.session)
+            accesses = [*self._accesses, *inner._accesses]
+            writes.insert_all({AUDIT: self._database.recorder.build(accesses, self._caller)})
+            return result
 
         result = self._database.transactions.run(names, run)
-        self._accesses += attempt[0]._accesses
+        self._accesses = []
         return result
 
     def read_for_update(self, resource_type: str, resource_id: str) -> Stored:
@@ -325,3 +343,8 @@ class GuardedStore:
         if self._writes is None:
             raise AssertionError("this write needs a transaction")
         return self._writes
+
+
+def _access(interaction: str, stored: Stored) -> Access:
+    reference = f"{stored.reference}/_history/{stored.version}"
+    return Access(interaction, stored.resource_type, stored.patient, (reference,))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import Any
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from fhir_server.errors import FhirError
 from fhir_server.fhir.json import encode_json, parse_json
@@ -19,8 +21,16 @@ _PUBLIC = ("Cache-Control", "public, max-age=300")
 _ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Vary", "Accept, Prefer"))
 
 
+class _Complete(Response):
+    """A response whose headers need no completion."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        return self.headers
+
+
 def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
     """Returns the HTTP response of an interaction."""
+    body = _encode(answer.body, pretty=pretty)
     headers = [_PUBLIC if answer.cacheable else _PRIVATE, *_ALWAYS]
     if answer.version is not None:
         headers.append(("ETag", f'W/"{answer.version}"'))
@@ -28,12 +38,12 @@ def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
         headers.append(("Last-Modified", formatdate(answer.last_modified // 1000, usegmt=True)))
     if answer.location:
         headers.append(("Location", f"{base_url}/{answer.location}"))
-    response = Response(
-        _encode(answer.body, pretty=pretty), answer.status, headers, content_type=CONTENT_TYPE
-    )
     if answer.body is None:
+        response = Response(b"", answer.status, headers)
         del response.headers["Content-Type"]
-    return response
+        return response
+    headers += [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))]
+    return _Complete(body, answer.status, headers)
 
 
 def _encode(body: object, *, pretty: bool) -> bytes:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from fhir_server.auth.bearer import Authenticator
@@ -41,10 +41,11 @@ def build_fhir_api(
 
     def answer(path: str = "") -> Response:
         try:
-            fhir_request, pretty = read_request(request, path)
+            http: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy is slow
+            fhir_request, pretty = read_request(http, path)
             context = ANONYMOUS
             if not is_open(fhir_request):
-                context = authenticator.authenticate(request, request.remote_addr or "", g.request_id)
+                context = authenticator.authenticate(http, http.remote_addr or "", g.request_id)
                 g.client_id = context.client_id
             return render(interact(context, fhir_request), base_url, pretty=pretty)
         except FhirError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -137,11 +138,17 @@ class Query:
     @property
     def text(self) -> str:
         """The search as a relative URL."""
-        return f"{self.resource_type}?{urlencode(self.applied, errors='replace')}"
+        return f"{self.resource_type}?{encode_applied(self.applied)}"
 
     def narrow(self, *clauses: Condition) -> Query:
         """Returns the query with further clauses, which the self link does not tell."""
         return replace(self, clauses=(*self.clauses, *clauses))
+
+
+@lru_cache(maxsize=64)
+def encode_applied(applied: tuple[tuple[str, str], ...]) -> str:
+    """Returns the query of a URL; the links of a page and the audit trail ask for the same one."""
+    return urlencode(applied, errors="replace")
 
 
 def normalised_criteria(query: Query) -> str:

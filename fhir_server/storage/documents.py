@@ -72,7 +72,7 @@ class Documents:
             uuidRepresentation="standard",
             w="majority",
             journal=True,
-            serverSelectionTimeoutMS=5_000,
+            serverSelectionTimeoutMS=self._mongo.wait_ms,
             socketTimeoutMS=30_000,
             appname="fhir-server-accounts",
         )

@@ -28,18 +28,22 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from fhir_server.errors import TooCostly, Unavailable
+from fhir_server.errors import TooCostly, Unavailable, Unreachable
 from fhir_server.search.contained import CONTAINED
 from fhir_server.search.parameters.position import POSITION
+from fhir_server.storage.direct import Direct
 
 Document = dict[str, Any]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Unavailable)
 
 HISTORY = "history"
 LOCKS = "locks"
+AUDIT = "AuditEvent"
 STATE = "state"
 
+DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
 _SNAPSHOT_ATTEMPTS = 7
 
@@ -69,7 +73,7 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
         IndexModel([("lu", DESCENDING), ("rt", DESCENDING), ("id", DESCENDING)], name="system"),
         IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
     ),
-    "AuditEvent": AUDIT_INDEXES,
+    AUDIT: AUDIT_INDEXES,
     "Location": LOCATION_INDEXES,
     STATE: (),
     # A lock only has to outlive the transactions that race for it.
@@ -80,13 +84,15 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
 class Mongo:
     """One database; safe to share between threads and across fork."""
 
-    def __init__(self, uri: str, database: str, *, timeout_ms: int = 10_000) -> None:
+    def __init__(self, uri: str, database: str, *, timeout_ms: int = 10_000, wait_ms: int = 3_000) -> None:
         self.uri = uri
         self.database_name = database
         self.timeout_ms = timeout_ms
+        self.wait_ms = wait_ms
         self._lock = threading.Lock()
         self._pid = 0
         self._client: MongoClient[Document] | None = None
+        self._direct: Direct | None = None
         self._collections: dict[str, Collection[Document]] = {}
         self._prepared: set[str] = set()
 
@@ -106,15 +112,24 @@ class Mongo:
                 self.uri,
                 appname="fhir-server",
                 retryWrites=True,
-                serverSelectionTimeoutMS=5_000,
+                serverSelectionTimeoutMS=self.wait_ms,
                 connectTimeoutMS=5_000,
                 socketTimeoutMS=max(30_000, 3 * self.timeout_ms),
                 maxPoolSize=128,
                 tz_aware=True,
             )
+            self._direct = Direct(self._client, self.database_name)
             self._collections = {}
             self._prepared = set()
             self._pid = os.getpid()
+
+    @property
+    def direct(self) -> Direct:
+        """The short way for the commands that every request sends."""
+        if self._direct is None or self._pid != os.getpid():
+            self._connect()
+        assert self._direct is not None  # noqa: S101  # narrows the type
+        return self._direct
 
     @property
     def database(self) -> Database[Document]:
@@ -173,8 +188,10 @@ class Mongo:
     def close(self) -> None:
         """Closes the connections of this process."""
         if self._client is not None and self._pid == os.getpid():
+            if self._direct is not None:
+                self._direct.close()
             self._client.close()
-            self._client = None
+            self._client = self._direct = None
 
 
 @contextmanager
@@ -184,14 +201,10 @@ def translated() -> Iterator[None]:
         yield
     except ExecutionTimeout as error:
         raise TooCostly("the query took longer than the server allows; narrow it") from error
-    except (
-        ServerSelectionTimeoutError,
-        AutoReconnect,
-        NetworkTimeout,
-        ConnectionFailure,
-        WTimeoutError,
-    ) as e:
-        raise _retry_later("the database is not reachable; nothing is known to be lost, try again") from e
+    except ServerSelectionTimeoutError as error:
+        raise unreachable() from error
+    except (AutoReconnect, NetworkTimeout, ConnectionFailure, WTimeoutError) as e:
+        raise _retry_later(_AWAY) from e
     except OperationFailure as error:
         if error.code == 292:  # QueryExceededMemoryLimitNoDiskUseAllowed
             raise TooCostly("the result is too large to sort; narrow the search") from error
@@ -200,7 +213,15 @@ def translated() -> Iterator[None]:
         raise
 
 
-def _retry_later(diagnostics: str) -> Unavailable:
-    error = Unavailable(diagnostics)
+_AWAY = "the database is not reachable; nothing is known to be lost, try again"
+
+
+def unreachable() -> Unreachable:
+    """What a request ends with that has waited for the database in vain."""
+    return _retry_later(_AWAY, Unreachable)
+
+
+def _retry_later(diagnostics: str, kind: type[E] = Unavailable) -> E:  # type: ignore[assignment]
+    error = kind(diagnostics)
     error.headers["Retry-After"] = "2"
     return error

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 
 from fhir_server.search.compile import Plan
 from fhir_server.search.contained import CONTAINED
@@ -19,6 +20,9 @@ from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.mongo import HISTORY, TOKEN_INDEX, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
+_READ = dict.fromkeys(("v", "lu", "m", "p", "d", "z"), 1)
+"""What a read takes of a document."""
+
 _FOUND = {"t": 0, "r": 0, CONTAINED: 0}
 """Index entries stay in the database."""
 
@@ -26,6 +30,8 @@ _RANGES = {"r": 0, CONTAINED: 0}
 
 _MATCHED = dict.fromkeys(("v", "lu", "m", "p", "sk", "z"), 1)
 """What a search reads of a match. To name it costs MongoDB less than to leave out the entries."""
+
+_LOCAL = {"readConcern": {"level": "local"}}
 
 HISTORY_ORDER = {"lu": -1, "rt": -1, "id": -1}
 
@@ -46,8 +52,18 @@ class Resources:
         """Returns the current version, tombstone included, or None when absent or outside the constraint."""
         query = {"$and": [{"_id": {"$eq": resource_id}}, constraint]}
         with translated():
-            document = self._mongo.collection(resource_type).find_one(query, _FOUND, session=session)
+            document = self._read_one(resource_type, query, session)
         return read_document(resource_type, document) if document else None
+
+    def _read_one(
+        self, resource_type: str, query: Document, session: ClientSession | None
+    ) -> Document | None:
+        if session is None:
+            command = {"find": resource_type, "filter": query, "projection": _READ, "limit": 1} | _LOCAL
+            rows = self._mongo.direct.find({**command, "singleBatch": True})
+            if rows is not None:
+                return rows[0] if rows else None
+        return self._mongo.collection(resource_type).find_one(query, _READ, session=session)
 
     def vread(
         self,
@@ -79,17 +95,8 @@ class Resources:
         collection = self._mongo.collection(plan.resource_type)
         with translated():
             if _is_plain(stages):
-                found = collection.find(
-                    stages[0]["$match"],
-                    _MATCHED | {"t": 1} if entries else _MATCHED,
-                    sort=list(stages[1]["$sort"].items()),
-                    limit=limit,
-                    batch_size=limit + 1 if limit else 0,
-                    session=session,
-                    max_time_ms=self._mongo.timeout_ms,
-                    allow_disk_use=False,
-                )
-                return list(found)
+                wanted = _MATCHED | {"t": 1} if entries else _MATCHED
+                return self._find_plainly(collection, stages, wanted, limit, session)
             return list(
                 collection.aggregate(
                     [*stages, {"$project": _RANGES if entries else _FOUND}],
@@ -98,6 +105,33 @@ class Resources:
                     allowDiskUse=False,
                 )
             )
+
+    def _find_plainly(
+        self,
+        collection: Collection[Document],
+        stages: list[Document],
+        wanted: Document,
+        limit: int,
+        session: ClientSession | None,
+    ) -> list[Document]:
+        criteria, order = stages[0]["$match"], stages[1]["$sort"]
+        if session is None and limit:
+            command = {"find": collection.name, "filter": criteria, "projection": wanted, "sort": order}
+            command |= {"limit": limit, "batchSize": limit + 1, "allowDiskUse": False, **_LOCAL}
+            rows = self._mongo.direct.find({**command, "maxTimeMS": self._mongo.timeout_ms})
+            if rows is not None:
+                return rows
+        found = collection.find(
+            criteria,
+            wanted,
+            sort=list(order.items()),
+            limit=limit,
+            batch_size=limit + 1 if limit else 0,
+            session=session,
+            max_time_ms=self._mongo.timeout_ms,
+            allow_disk_use=False,
+        )
+        return list(found)
 
     def count(
         self, plan: Plan, constraint: Document, limit: int = 0, session: ClientSession | None = None

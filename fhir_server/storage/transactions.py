@@ -1,27 +1,43 @@
 """Writes: a resource and its history change together, or nothing does. https://hl7.org/fhir/R4/http.html#transaction
 
-Round trips: a create is one insert; an update or delete reads, writes history, replaces, commits;
-a Bundle inserts once per resource type. Two writers of one resource meet in the database: the
-second one's transaction is aborted by MongoDB and runs again on what the first one left.
+What is written, its history and its AuditEvents are one transaction. A create is one round trip; an
+update or delete reads, writes history, replaces, commits; a Bundle inserts once per resource type. Two
+writers of one resource meet in the database: the second one's transaction is aborted by MongoDB and runs
+again on what the first one left.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from pymongo.client_session import ClientSession
-from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure
+from pymongo.errors import (
+    BulkWriteError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import Conflict, TooLarge
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import format_instant, now_ms
-from fhir_server.storage.mongo import HISTORY, LOCKS, Document, Mongo, translated
+from fhir_server.storage.mongo import (
+    AUDIT,
+    DUPLICATE_KEY,
+    HISTORY,
+    LOCKS,
+    Document,
+    Mongo,
+    translated,
+    unreachable,
+)
 from fhir_server.storage.stored import (
     Stored,
     build_document,
@@ -32,7 +48,6 @@ from fhir_server.storage.stored import (
 
 T = TypeVar("T")
 
-_DUPLICATE_KEY = 11000
 _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})  # BSONObjectTooLarge and its relatives
 _ATTEMPTS = 8
 
@@ -49,16 +64,20 @@ class Transactions:
         self._mongo = mongo
         self._base_url = base_url
 
-    def insert(self, resource_type: str, document: Document) -> Stored:
-        """Writes one new resource in one round trip."""
+    def insert(self, resource_type: str, document: Document, events: Sequence[Document]) -> None:
+        """Writes one new resource and its AuditEvents in one round trip."""
+        documents = {AUDIT: [*events]} if events else {}
+        documents.setdefault(resource_type, []).append(document)  # it may be an AuditEvent itself
         with translated(), _size_checked():
-            self._mongo.prepared(resource_type).insert_one(document)
-        return read_document(resource_type, document)
+            for name in documents:
+                self._mongo.prepared(name)
+            if not self._mongo.direct.insert_together(documents):
+                self._run_once(lambda unit: unit.insert_all(documents))
 
     def run(self, resource_types: Iterable[str], work: Callable[[WriteSession], T]) -> T:
         """Runs `work` in one transaction; it may run several times and acts through its session only."""
         with translated(), _size_checked():
-            for name in {*resource_types, HISTORY, LOCKS}:
+            for name in {*resource_types, HISTORY, LOCKS, AUDIT}:
                 self._mongo.prepared(name)
             for attempt in range(_ATTEMPTS):
                 try:
@@ -73,8 +92,12 @@ class Transactions:
     def _run_once(self, work: Callable[[WriteSession], T]) -> T:
         def callback(session: ClientSession) -> T:
             unit = WriteSession(self._mongo, session)
-            result = work(unit)
-            unit.flush()
+            try:
+                result = work(unit)
+                unit.flush()
+            except ServerSelectionTimeoutError as error:
+                # The driver would begin the transaction, and the wait, again and again for two minutes.
+                raise unreachable() from error
             return result
 
         with self._mongo.client.start_session() as session:
@@ -118,10 +141,11 @@ class WriteSession:
             {"$and": [{"_id": {"$eq": resource_id}}, constraint]}, session=self.session
         )
 
-    def insert(self, resource_type: str, document: Document) -> Stored:
-        """Adds a new resource."""
-        self._inserts.setdefault(resource_type, []).append(document)
-        return read_document(resource_type, document)
+    def insert_all(self, documents: Mapping[str, Sequence[Document]]) -> None:
+        """Adds documents to collections."""
+        for name, rows in documents.items():
+            if rows:
+                self._inserts.setdefault(name, []).extend(rows)
 
     def replace(self, resource_type: str, current: Document, document: Document) -> Stored:
         """Replaces the current version; the old one becomes history."""
@@ -163,4 +187,4 @@ def _is_duplicate(error: DuplicateKeyError | BulkWriteError) -> bool:
     if isinstance(error, DuplicateKeyError):
         return True
     failures = (error.details or {}).get("writeErrors", [])
-    return bool(failures) and failures[0].get("code") == _DUPLICATE_KEY
+    return bool(failures) and failures[0].get("code") == DUPLICATE_KEY

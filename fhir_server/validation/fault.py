@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import Definitions, Element, Structure
+from fhir_server.fhir.json import SpelledDecimal
 
 LIMIT = 200
 """Faults of one resource after which a check stops: a hostile resource must not cost more than others."""
@@ -22,6 +23,7 @@ _JSON_TYPES = {
     bool: "a boolean",
     int: "a number",
     Decimal: "a number",
+    SpelledDecimal: "a number",
     float: "a binary float",
     list: "an array",
     dict: "an object",

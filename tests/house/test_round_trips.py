@@ -4,60 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.monitoring import CommandListener
 
-from fhir_server.storage import mongo
 from tests.house.sources import ROOT
 from tests.http_client import FhirHttp
 from tests.minimal import minimal_resource
 from tests.running_server import run_server
+from tests.wire import Trips, overheard
 
 PAGE = ROOT / "docs" / "performance.md"
-ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| ((?:`[^`]+`(?:, )?)+|none) \|$", re.MULTILINE)
-_UNNAMED = {"commitTransaction", "abortTransaction"}
-
-
-class Commands(CommandListener):
-    """Writes down what the server asks the database."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def started(self, event: Any) -> None:
-        name = event.command_name
-        self.seen.append(name if name in _UNNAMED else f"{name} {event.command[name]}")
-
-    def succeeded(self, event: Any) -> None:
-        """Counted when it started."""
-
-    def failed(self, event: Any) -> None:
-        """Counted when it started."""
+_TRIP = r"`[^`]+`(?: \+ `[^`]+`)*"
+ROW = re.compile(rf"^\| ([^|]+) \| (\d+) \| ({_TRIP}(?:, {_TRIP})*|none) \|$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def commands() -> Commands:
-    return Commands()
+def watched(mongodb_uri: str, database_name: str) -> Iterator[tuple[FhirHttp, Trips]]:
+    """A caller of a server whose way to the database is overheard."""
+    with (
+        overheard(mongodb_uri) as (uri, trips),
+        run_server(uri, database_name, TOKEN_CACHE_SECONDS="300") as running,
+    ):
+        yield running.client(), trips
 
 
-@pytest.fixture(scope="module")
-def fhir(mongodb_uri: str, database_name: str, commands: Commands) -> Iterator[FhirHttp]:
-    """A caller of a server that is watched."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mongo, "MongoClient", partial(MongoClient, event_listeners=[commands]))
-        with run_server(mongodb_uri, database_name, TOKEN_CACHE_SECONDS="300") as running:
-            yield running.client()
-
-
-def documented() -> dict[str, list[str]]:
-    """Request → commands, as the page says."""
-    rows = ROW.findall(PAGE.read_text("utf-8"))
-    found = {request: re.findall(r"`([^`]+)`", commands) for request, _, commands in rows}
-    assert all(int(count) == len(found[request]) for request, count, _ in rows)
+def documented() -> dict[str, list[list[str]]]:
+    """Request → round trips and the commands of each, as the page says."""
+    found = {
+        request: [re.findall(r"`([^`]+)`", trip) for trip in re.findall(_TRIP, trips)]
+        for request, _, trips in ROW.findall(PAGE.read_text("utf-8"))
+    }
+    assert all(
+        int(count) == len(found[request]) for request, count, _ in ROW.findall(PAGE.read_text("utf-8"))
+    )
     return found
 
 
@@ -108,13 +88,14 @@ def test_the_page_and_the_tests_name_the_same_requests() -> None:
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_request_asks_the_database_what_the_page_says(
-    fhir: FhirHttp, commands: Commands, request_name: str
+    watched: tuple[FhirHttp, Trips], request_name: str
 ) -> None:
+    fhir, trips = watched
     ask = REQUESTS[request_name]
     for _ in range(2):  # the first one prepares collections, token and page seal
         one = create(fhir)
         create(fhir)
-        commands.seen.clear()
+        trips.clear()
         answer = ask(fhir, one)
         assert answer.status_code in (200, 201, 204), answer.text
-    assert commands.seen == documented()[request_name]
+    assert trips.seen == documented()[request_name]

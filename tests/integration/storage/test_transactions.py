@@ -61,7 +61,8 @@ def test_inserts_that_wait_are_lost_with_their_transaction(
     server: RunningServer, transactions: Transactions
 ) -> None:
     def work(writes: WriteSession) -> None:
-        writes.insert("Patient", transactions.build({"resourceType": "Patient"}, "lost", 1, 1, "POST"))
+        document = transactions.build({"resourceType": "Patient"}, "lost", 1, 1, "POST")
+        writes.insert_all({"Patient": [document]})
         writes.flush()
         raise LookupError("stop")
 

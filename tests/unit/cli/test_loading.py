@@ -25,6 +25,9 @@ class Memory:
     def progress(self, digest: str) -> LoadProgress:
         return self.rows.get(digest, LoadProgress())
 
+    def note(self, digest: str, name: str, line: int) -> str:
+        return f"{name}:{line}"
+
     def record(self, digest: str, name: str, progress: LoadProgress) -> None:
         self.rows[digest] = progress
 
@@ -35,11 +38,13 @@ class Base:
     def __init__(self) -> None:
         self.stored: dict[str, Resource] = {}
         self.bundles: list[Resource] = []
+        self.notes: list[Any] = []
         self.before: Callable[[], None] = lambda: None
 
-    def send(self, bundle: Resource) -> Resource:
+    def send(self, bundle: Resource, note: Any = None) -> Resource:
         self.before()
         self.bundles.append(bundle)
+        self.notes.append(note)
         bad = [i for i, entry in enumerate(bundle["entry"]) if entry["resource"].get("bad")]
         if bad and bundle["type"] == "transaction":
             raise Invalid("refused", f"Bundle.entry[{bad[0]}]")

@@ -105,7 +105,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "conditionalUpdate": changes,
         "conditionalDelete": "multiple" if changes else "not-supported",
         "referencePolicy": ["literal", "logical"],
-        # Every reference of every type, the other way round: this stands for 12,625 rows.
+        # Every reference of every type may be included the other way round: one row for 12,625.
         "searchRevInclude": ["*"],
         "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],

@@ -19,6 +19,9 @@ from tests.running_server import RunningServer
 
 THREADS = int(os.environ.get("PAGING_THREADS", "6"))
 SECONDS = float(os.environ.get("PAGING_SECONDS", "4"))
+PATIENCE = 1_200
+"""Seconds for a walk through all pages on a busy machine."""
+
 STEADY, MOVING = 120, 60
 SORTS = [
     "",
@@ -98,7 +101,7 @@ def test_what_stays_as_it_is_comes_once_while_others_write(server: RunningServer
         until = time.monotonic() + SECONDS
         readers = [pool.submit(read, server.client(), n, until) for n in range(THREADS)]
         try:
-            results = [reader.result(timeout=300) for reader in readers]
+            results = [reader.result(timeout=PATIENCE) for reader in readers]
         finally:
             stop.set()
         written = sum(writer.result(timeout=60) for writer in writers)

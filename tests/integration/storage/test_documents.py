@@ -182,3 +182,19 @@ def test_many_old_versions_are_indexed_again_in_batches(
     server.inside.reindex(["Organization"], lambda name, done: seen.append((name, done)))
     assert ("Organization, old versions", 3) in seen
     assert database["history"].count_documents({"rt": "Organization", "t": "name=one"}) == 3
+
+
+def test_positions_and_what_is_contained_survive_a_reindex(
+    server: RunningServer, fhir: FhirHttp, database: Any
+) -> None:
+    place = {"resourceType": "Location", "position": {"longitude": 2, "latitude": 48}}
+    inner = {"resourceType": "Organization", "id": "o", "name": "Reindexed"}
+    outer = {"resourceType": "Location", "contained": [inner], "managingOrganization": {"reference": "#o"}}
+    first, second = create(fhir, place)["id"], create(fhir, outer)["id"]
+    before = {id_: database["Location"].find_one({"_id": id_}) for id_ in (first, second)}
+    database["Location"].update_one({"_id": first}, {"$unset": {"g": ""}, "$set": {"c": []}})
+    database["Location"].update_one({"_id": second}, {"$unset": {"c": ""}, "$set": {"p": "x"}})
+    server.inside.reindex(["Location"])
+    assert {id_: database["Location"].find_one({"_id": id_}) for id_ in before} == before
+    assert total(fhir, "Location?near=48|2") == 1
+    assert total(fhir, "Organization?name=reindexed&_contained=true") == 1

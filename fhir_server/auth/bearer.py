@@ -66,8 +66,9 @@ class _Token:
 class _Tokens:
     """Tokens of the database, each remembered for a few seconds."""
 
-    def __init__(self, tokens: AccessTokens, cache_seconds: int) -> None:
+    def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
         self._tokens = tokens
+        self._base_url = base_url
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, _Token]] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,7 +85,7 @@ class _Tokens:
         row = self._tokens.find(text)
         if row is None:
             return None
-        token = _read(row, revoked=not self._tokens.stands(row))
+        token = _read(row, self._base_url, revoked=not self._tokens.stands(row))
         with self._lock:
             self._cache[text] = (now + self._cache_seconds, token)
             self._cache.move_to_end(text)
@@ -128,14 +129,14 @@ class _DpopValidator(_BearerValidator):
             raise InvalidProof("the DPoP proof is of another key than the access token")
 
 
-def _read(row: AccessToken, *, revoked: bool) -> _Token:
+def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
     words = str(row.scope).split()
     # What is no name of ours must be a scope on resources, or the token is of another release.
     text = " ".join(resource_scopes(words) if _is_known(words) else words)
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
-        scopes=parse_scopes(text, load_definitions().resource_types) if text else Scopes((), ""),
+        scopes=parse_scopes(text, load_definitions().resource_types, base_url) if text else Scopes((), ""),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
         purpose=row.purpose or "TREAT",
@@ -157,7 +158,7 @@ class Authenticator:
 
     def __init__(self, tokens: AccessTokens, replays: Replays, base_url: str, cache_seconds: int) -> None:
         self._protector: Any = ResourceProtector()
-        cached = _Tokens(tokens, cache_seconds)
+        cached = _Tokens(tokens, cache_seconds, base_url)
         parts = urlsplit(base_url)
         self._protector.register_token_validator(_BearerValidator(cached))
         self._protector.register_token_validator(

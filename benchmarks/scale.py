@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,7 @@ from fhir_server.policy.scopes import parse_scopes
 from fhir_server.settings import load_settings
 from fhir_server.storage.embedded import EmbeddedMongo
 from fhir_server.storage.explanation import summarise_plan
-from fhir_server.storage.mongo import RESOURCE_INDEXES, Mongo
+from fhir_server.storage.mongo import OTHER_INDEXES, RESOURCE_INDEXES, Mongo
 from fhir_server.storage.stored import decompress
 
 KEYS_PER_RESULT, KEYS_FREE = 3, 100
@@ -39,7 +40,7 @@ GROWTH, FLOOR_RATIO = 1.3, 1.6
 KEYS_SPREAD, MS_SPREAD = 10, 0.15
 """Records differ a little, and so does the clock."""
 SMALL = 10_000
-ROUNDS = 15
+ROUNDS = 25
 _BATCH = 2_000
 _INDEX_MS = 600_000
 """Until the indexes of a full collection are built."""
@@ -127,7 +128,10 @@ class Scaled:
         words = {"p": f"p{record}", "d": f"d{number % PRACTITIONERS:07d}", "e": f"e{record}03"}
         path, _, query = shape.search.format(**words).partition("?")
         level = "patient" if shape.token == BOUND else "system"
-        scopes = parse_scopes(f"{level}/*.rs", self.server.definitions.resource_types)
+        text = f"{level}/*.rs"
+        if shape.condition:
+            text = f"{level}/Observation.rs?{shape.condition} {level}/Patient.rs"
+        scopes = parse_scopes(text, self.server.definitions.resource_types)
         context = AccessContext("scale", "scale", scopes, f"p{record}" if shape.token == BOUND else "")
         pairs = tuple(parse_qsl(query.replace("+", "%2B")))
         for _ in range(shape.page):
@@ -154,15 +158,7 @@ class Scaled:
 
     def measure(self, shape: Shape, rounds: int = ROUNDS) -> Measured:
         """Asks a shape for several patients."""
-        keys, times, found = [], [], []
-        costs: list[Cost] = []
-        for number in range(1, rounds + 1):
-            self.search(shape, number)
-            found.append(self.search(shape, number))
-            times.append(self.commands.microseconds / 1000)
-            costs = max(costs, self.explain(), key=lambda c: (sum(x.keys for x in c), len(c)))
-            keys.append(sum(c.keys for c in costs))
-        return Measured(shape, tuple(costs), median(keys), median(found), median(times))
+        return measure_in_turns([self], shape, rounds)[0]
 
     def floor_ratio(self, rounds: int = 200) -> float:
         """A page of one code of a long record over a bare find of the same documents, returned as bytes."""
@@ -179,6 +175,39 @@ class Scaled:
             assert len(bare) == len(ids)
             ratios.append(ours / self.commands.microseconds)
         return median(ratios)
+
+
+class _Tally:
+    """What one database costs, round after round."""
+
+    def __init__(self, scaled: Scaled) -> None:
+        self._scaled = scaled
+        self._keys: list[int] = []
+        self._times: list[float] = []
+        self._found: list[int] = []
+        self._costs: list[Cost] = []
+
+    def ask(self, shape: Shape, number: int) -> None:
+        """Asks twice, the first time to warm what is cold, and explains the second."""
+        self._scaled.search(shape, number)
+        self._found.append(self._scaled.search(shape, number))
+        self._times.append(self._scaled.commands.microseconds / 1000)
+        costs = self._scaled.explain()
+        self._keys.append(sum(c.keys for c in costs))
+        self._costs = max(self._costs, costs, key=lambda c: (sum(x.keys for x in c), len(c)))
+
+    def measured(self, shape: Shape) -> Measured:
+        keys, found, times = map(median, (self._keys, self._found, self._times))
+        return Measured(shape, tuple(self._costs), keys, found, times)
+
+
+def measure_in_turns(databases: Sequence[Scaled], shape: Shape, rounds: int = ROUNDS) -> list[Measured]:
+    """Asks a shape of several databases, one after the other in each round: a noisy machine is so for all."""
+    tallies = [_Tally(scaled) for scaled in databases]
+    for number in range(1, rounds + 1):
+        for tally in tallies:
+            tally.ask(shape, number)
+    return [tally.measured(shape) for tally in tallies]
 
 
 def load(uri: str, database: str, count: int) -> tuple[int, float]:
@@ -198,7 +227,7 @@ def load(uri: str, database: str, count: int) -> tuple[int, float]:
         if total % 100_000 < _BATCH:
             print(f"  {total:,} in {time.perf_counter() - began:.0f} s", flush=True)
     for name in mongo.database.list_collection_names():
-        mongo.collection(name).create_indexes(list(RESOURCE_INDEXES))
+        mongo.collection(name).create_indexes(list(OTHER_INDEXES.get(name, RESOURCE_INDEXES)))
     mongo.close()
     return total, time.perf_counter() - began
 
@@ -231,7 +260,8 @@ def main() -> None:
         total, seconds = load(mongo.uri, "large", count)
         print(f"{total:,} resources in {seconds:.0f} s")
         few, many = Scaled(mongo.uri, "small", SMALL), Scaled(mongo.uri, "large", count)
-        kept = report([(few.measure(shape), many.measure(shape)) for shape in SHAPES])
+        few_and_many = [measure_in_turns([few, many], shape) for shape in SHAPES]
+        kept = report([(small, large) for small, large in few_and_many])
         ratio = many.floor_ratio()
         print(f"\n{_FLOOR_SHAPE}: {ratio:.2f} times a bare find of the same documents, at most {FLOOR_RATIO}")
     sys.exit(not (kept and ratio <= FLOOR_RATIO))

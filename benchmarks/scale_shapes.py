@@ -23,6 +23,8 @@ class Shape:
     """Stays within one patient's record, so its cost must not depend on the size of the database."""
     is_long: bool = False
     """Asks for one of the long records."""
+    condition: str = ""
+    """Search parameters of the caller's scope on Observation."""
 
 
 def _record(name: str, search: str, token: str = SYSTEM, page: int = 1) -> Shape:
@@ -31,6 +33,11 @@ def _record(name: str, search: str, token: str = SYSTEM, page: int = 1) -> Shape
 
 def _long(name: str, search: str, token: str = SYSTEM, page: int = 1) -> Shape:
     return Shape(f"long record, {name}", search, token, page, is_record=True, is_long=True)
+
+
+def _granular(name: str, search: str, token: str = SYSTEM) -> Shape:
+    condition = f"category={CATEGORY}|laboratory"
+    return Shape(f"granular scope, {name}", search, token, is_record=token == BOUND, condition=condition)
 
 
 _CODE = f"code={LOINC}|29463-7"
@@ -96,5 +103,13 @@ SHAPES = (
     Shape("chain to names", f"Observation?patient.name=babade&{_CODE}&_total=none"),
     Shape("has", f"Patient?_has:Observation:patient:code={LOINC}|{RARE}&_total=none"),
     Shape("changes since", "Observation?_lastUpdated=gt2023-12-20&_sort=_lastUpdated&_count=100&_total=none"),
+    _granular("own token, no criteria", "Observation", BOUND),
+    _granular("own token, code", f"Observation?{_CODE}", BOUND),
+    _granular("no criteria", "Observation?_total=none"),
+    _granular("code", f"Observation?{_CODE}&_total=none"),
+    _granular("month", "Observation?date=2012-03&_total=none"),
+    _granular("patient + code", f"Observation?patient={{p}}&{_CODE}"),
+    _granular("chain to names", f"Observation?patient.name=babade&{_CODE}&_total=none"),
+    _granular("has", f"Patient?_has:Observation:patient:code={LOINC}|{RARE}&_total=none"),
     Shape("encounters of a class in a month", "Encounter?class=EMER&date=2012-03&_total=none"),
 )

@@ -16,14 +16,15 @@ from fhir_server.auth.stores import open_stores
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
-from fhir_server.errors import FhirError
+from fhir_server.errors import FhirError, Invalid
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
 from fhir_server.interactions.paging import PageSeal
 from fhir_server.jobs.reindex import reindex
 from fhir_server.policy.context import AccessContext
+from fhir_server.policy.decide import is_person
 from fhir_server.policy.guard import Database, GuardedStore
-from fhir_server.policy.scopes import parse_scopes
+from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.accounts import Accounts
@@ -108,7 +109,8 @@ class Server:
         self, *, scope: str, client_id: str, patient: str = "", fhir_user: str = "", expires_in: int = 3600
     ) -> str:
         """Issues an access token; raises Invalid for a scope that could grant nothing."""
-        check_grant(scope, patient, self.definitions.resource_types)
+        scopes = parse_scopes(scope, self.definitions.resource_types, self.settings.base_url)
+        check_grant(scopes, patient, fhir_user)
         return self.tokens.issue(
             client_id, scope, patient=patient, fhir_user=fhir_user, expires_in=expires_in
         )
@@ -118,11 +120,11 @@ class Server:
         names = frozenset(types) or frozenset(self.definitions.resource_types)
         return reindex(self.mongo, names, self.settings.base_url, progress)
 
-    def explain(self, search: str, patient: str = "") -> dict[str, object]:
+    def explain(self, search: str, patient: str = "", scope: str = "") -> dict[str, object]:
         """Returns how the database executes a search of one type, written as Type?parameters."""
         resource_type, _, text = search.partition("?")
-        scope = "patient/*.s" if patient else "system/*.s"
-        scopes = parse_scopes(scope, self.definitions.resource_types)
+        scope = scope or ("patient/*.s" if patient else "system/*.s")
+        scopes = parse_scopes(scope, self.definitions.resource_types, self.settings.base_url)
         store = GuardedStore(AccessContext("fhir-server", "explain", scopes, patient), self._database)
         query, _ = parse_query(
             resource_type,
@@ -156,19 +158,19 @@ class Server:
             validate_resource({"resourceType": resource_type})
 
 
-def check_grant(scope: str, patient: str, resource_types: tuple[str, ...]) -> None:
-    """Refuses a grant whose scopes and patient do not go together."""
-    from fhir_server.errors import Invalid
-
-    levels = {level for level, _, _ in parse_scopes(scope, resource_types).grants}
-    if "user" in levels:
+def check_grant(scopes: Scopes, patient: str, fhir_user: str = "") -> None:
+    """Refuses a grant whose scopes, patient and person do not go together."""
+    if not scopes.rules:
+        raise Invalid("none of the scopes grants access to a resource", "scope")
+    levels = {rule.level for rule in scopes.rules}
+    if "user" in levels and not is_person(fhir_user, scopes.base_url):
         raise Invalid(
-            "user/ scopes need a login; the token command grants system/ and patient/ scopes", "scope"
+            "user/ scopes need the person who acts, as in Practitioner/7 or Patient/dmp-0001", "fhir_user"
         )
-    if "patient" in levels and not patient:
+    if scopes.needs_patient and not patient:
         raise Invalid("patient/ scopes need the id of the patient they are bound to", "patient")
-    if patient and "patient" not in levels:
-        raise Invalid("a patient was named, but no scope begins with patient/", "scope")
+    if patient and not scopes.needs_patient and "user" not in levels:
+        raise Invalid("a patient was named, but no scope begins with patient/ or user/", "scope")
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -44,9 +44,11 @@ class RunningServer:
     app: Flask
     inside: Server
 
-    def client(self, scope: str = SYSTEM, patient: str | None = None) -> FhirHttp:
+    def client(self, scope: str = SYSTEM, patient: str | None = None, fhir_user: str = "") -> FhirHttp:
         """Returns a caller with a fresh token."""
-        token = self.inside.issue_token(scope=scope, client_id="tests", patient=patient or "")
+        token = self.inside.issue_token(
+            scope=scope, client_id="tests", patient=patient or "", fhir_user=fhir_user
+        )
         return FhirHttp(self.base_url, token)
 
     def anonymous(self) -> FhirHttp:

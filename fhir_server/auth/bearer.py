@@ -20,7 +20,7 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc6750.errors import InvalidTokenError
 
 from fhir_server.auth.dpop import ALGORITHMS, InvalidProof, Proven, verify_proof
-from fhir_server.auth.scopes import is_resource_scope, named_scopes, resource_scopes
+from fhir_server.auth.scopes import OPERATOR
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, LoginRequired
 from fhir_server.policy.context import AccessContext
@@ -66,8 +66,9 @@ class _Token:
 class _Tokens:
     """Tokens of the database, each remembered for a few seconds."""
 
-    def __init__(self, tokens: AccessTokens, cache_seconds: int) -> None:
+    def __init__(self, tokens: AccessTokens, cache_seconds: int, base_url: str) -> None:
         self._tokens = tokens
+        self._base_url = base_url
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, _Token]] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,7 +85,7 @@ class _Tokens:
         row = self._tokens.find(text)
         if row is None:
             return None
-        token = _read(row, revoked=not self._tokens.stands(row))
+        token = _read(row, self._base_url, revoked=not self._tokens.stands(row))
         with self._lock:
             self._cache[text] = (now + self._cache_seconds, token)
             self._cache.move_to_end(text)
@@ -128,18 +129,20 @@ class _DpopValidator(_BearerValidator):
             raise InvalidProof("the DPoP proof is of another key than the access token")
 
 
-def _read(row: AccessToken, *, revoked: bool) -> _Token:
+def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
     words = str(row.scope).split()
-    # What is no name of ours must be a scope on resources, or the token is of another release.
-    text = " ".join(resource_scopes(words) if _is_known(words) else words)
+    text = " ".join(word for word in words if word not in OPERATOR)
+    types = load_definitions().resource_types
+    scopes = parse_scopes(text, types, base_url) if text else Scopes((), "")
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
-        scopes=parse_scopes(text, load_definitions().resource_types) if text else Scopes((), ""),
+        scopes=scopes,
+        patients=tuple(row.patients),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
         purpose=row.purpose or "TREAT",
-        named_scopes=named_scopes(words),
+        named_scopes=(*scopes.context, *(word for word in words if word in OPERATOR)),
         account_id=row.account_id or "",
         grant_id=row.grant_id or "",
         encounter=row.encounter or "",
@@ -147,17 +150,12 @@ def _read(row: AccessToken, *, revoked: bool) -> _Token:
     return _Token(context, row.expires_at, revoked, row.jkt or "")
 
 
-def _is_known(words: list[str]) -> bool:
-    known = named_scopes(words)
-    return all(word in known or is_resource_scope(word) for word in words)
-
-
 class Authenticator:
     """Turns the Authorization header of a request into an AccessContext."""
 
     def __init__(self, tokens: AccessTokens, replays: Replays, base_url: str, cache_seconds: int) -> None:
         self._protector: Any = ResourceProtector()
-        cached = _Tokens(tokens, cache_seconds)
+        cached = _Tokens(tokens, cache_seconds, base_url)
         parts = urlsplit(base_url)
         self._protector.register_token_validator(_BearerValidator(cached))
         self._protector.register_token_validator(

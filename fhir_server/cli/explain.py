@@ -11,11 +11,12 @@ from fhir_server.cli.surroundings import local_server, read_settings
 @click.command()
 @click.argument("search", metavar="'Type?parameters'")
 @click.option("--patient", metavar="ID", default="", help="Explain it as a token bound to this patient.")
+@click.option("--scope", metavar="SCOPES", default="", help="Explain it as a token with these scopes.")
 @click.option("--json", "as_json", is_flag=True, help="Print MongoDB's own explanation too.")
-def explain(search: str, patient: str, as_json: bool) -> None:
+def explain(search: str, patient: str, scope: str, as_json: bool) -> None:
     """Show the plan of a search: index used, keys and documents examined, results."""
     with local_server(read_settings()) as server:
-        found = server.explain(search, patient)
+        found = server.explain(search, patient, scope)
     click.echo(f"{found['search']}")
     for name in ("index", "keys", "documents", "results", "ms"):
         click.echo(f"  {name:<10} {found[name]}")

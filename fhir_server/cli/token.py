@@ -11,11 +11,19 @@ from fhir_server.cli.surroundings import local_server, read_settings
 @click.option("--scope", required=True, help="SMART scopes, for example 'system/*.cruds'.")
 @click.option("--patient", metavar="ID", default="", help="Binds the token to one patient.")
 @click.option(
+    "--fhir-user",
+    metavar="REFERENCE",
+    default="",
+    help="Who acts with user/ scopes: Practitioner/7, Patient/1.",
+)
+@click.option(
     "--expires", type=click.IntRange(1, 31_536_000), default=3600, show_default=True, help="Seconds."
 )
 @click.option("--client", metavar="NAME", default="command-line", show_default=True, help="Who uses it.")
-def token(scope: str, patient: str, expires: int, client: str) -> None:
+def token(scope: str, patient: str, fhir_user: str, expires: int, client: str) -> None:
     """Print an access token; it is shown once, only its hash is kept."""
     with local_server(read_settings()) as server:
-        issued = server.issue_token(scope=scope, client_id=client, patient=patient or "", expires_in=expires)
+        issued = server.issue_token(
+            scope=scope, client_id=client, patient=patient, fhir_user=fhir_user, expires_in=expires
+        )
     click.echo(issued)

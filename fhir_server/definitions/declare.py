@@ -32,7 +32,6 @@ _INTERACTIONS = (
 _APPEND_ONLY = {"AuditEvent": ("read", "vread", "history-instance", "history-type", "create", "search-type")}
 _SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
 _EVERYWHERE = ("_filter", "_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
-_LATER = frozenset({"near"})
 _NOT_OF = {
     # The trail is not read by words: its index is written on every access.
     "AuditEvent": frozenset({"_content", "_text"}),
@@ -94,7 +93,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
     interactions = _APPEND_ONLY.get(name, _INTERACTIONS)
     changes = "update" in interactions
     parameters = definitions.search_parameters(name)
-    codes = sorted(set(parameters) - _LATER - set(_EVERYWHERE) - _NOT_OF.get(name, frozenset()))
+    codes = sorted(set(parameters) - set(_EVERYWHERE) - _NOT_OF.get(name, frozenset()))
     row = {
         "type": name,
         "interaction": [{"code": code} for code in interactions],

@@ -39,6 +39,8 @@ _ARBITRARY = (
     "[ELU]", "[EU]", "[HPF]", "[LPF]",
 )  # fmt: skip
 
+_PI = "3.1415926535897932384626433832795028841971693993751"
+
 # Unit → (factor, unit it is defined by); "" is the dimensionless unit.
 _METRIC = {
     "L": ("1/1000", "m3"), "l": ("1/1000", "m3"), "t": ("1000000", "g"), "u": ("1.66053906660e-24", "g"),
@@ -49,6 +51,8 @@ _METRIC = {
     "lx": ("1", "cd/m2"), "kat": ("1", "mol/s"), "U": ("1/60000000", "mol/s"), "cal": ("4184", "g.m2/s2"),
     "m[Hg]": ("133322000", "g/m/s2"), "m[H2O]": ("9806650", "g/m/s2"), "bar": ("100000000", "g/m/s2"),
     "eV": ("1.602176634e-16", "g.m2/s2"), "[IU]": ("1", "[iU]"), "g%": ("10000", "g/m3"),
+    "dyn": ("1", "g.cm/s2"), "erg": ("1", "g.cm2/s2"), "P": ("1", "g/cm/s"), "St": ("1", "cm2/s"),
+    "Wb": ("1", "V.s"), "H": ("1", "V.s/A"),
 }  # fmt: skip
 _NON_METRIC = {
     "%": ("1/100", ""), "[ppth]": ("1/1000", ""), "[ppm]": ("1/1000000", ""), "[ppb]": ("1/1000000000", ""),
@@ -68,6 +72,12 @@ _NON_METRIC = {
     "[tbs_us]": ("0.00001478676478125", "m3"), "[tsp_us]": ("0.00000492892159375", "m3"),
     "[cup_us]": ("0.0002365882365", "m3"), "[tbs_m]": ("0.000015", "m3"), "[tsp_m]": ("0.000005", "m3"),
     "[cup_m]": ("0.00024", "m3"), "[foz_m]": ("0.00003", "m3"), "[drp]": ("0.00000005", "m3"),
+    "deg": (_PI + "/180", "rad"), "'": (_PI + "/10800", "rad"), "''": (_PI + "/648000", "rad"),
+    "gon": (_PI + "/200", "rad"), "circ": (_PI + "/0.5", "rad"),
+    "[g]": ("9.80665", "m/s2"), "[lbf_av]": ("4448.2216152605", "g.m/s2"),
+    "[psi]": ("1", "[lbf_av]/[in_i]2"), "[dr_av]": ("1/16", "[oz_av]"), "[syd_i]": ("0.83612736", "m2"),
+    "[ft_us]": ("1200/3937", "m"), "[in_us]": ("100/3937", "m"), "[nmi_i]": ("1852", "m"),
+    "[kn_i]": ("1", "[nmi_i]/h"), "[MET]": ("3.5", "mL/min/kg"),
     "[diop]": ("1", "m-1"), "[Ch]": ("1/3000", "m"), "[hnsf'U]": ("1", "[hnsf'U]"),
 }  # fmt: skip
 
@@ -207,9 +217,15 @@ def _atom(symbol: str, *, metric: bool) -> Unit | None:
         return None
     factor, definition = row
     if definition == symbol:
-        return Fraction(factor), {symbol: 1}
+        return _fraction(factor), {symbol: 1}
     unit = _parse(definition) if definition else (Fraction(1), {})
-    return Fraction(factor) * unit[0], unit[1]
+    return _fraction(factor) * unit[0], unit[1]
+
+
+def _fraction(text: str) -> Fraction:
+    """Reads 1/16 or 3.14/180: both parts may be decimals."""
+    numerator, _, denominator = text.partition("/")
+    return Fraction(numerator) / Fraction(denominator or 1)
 
 
 def _multiply(left: Unit, right: Unit, sign: int) -> Unit:

@@ -12,14 +12,14 @@ from fhir_server.fhirpath.functions.filtering import is_of_type, of_type
 from fhir_server.fhirpath.functions.subsetting import at
 from fhir_server.fhirpath.navigate import member, members
 from fhir_server.fhirpath.node import EMPTY, Collection, FhirPathError, Node, State, Step, integer
-from fhir_server.fhirpath.operators import OPERATORS, sign, union
+from fhir_server.fhirpath.operators import OPERATORS, gather, sign, union
 from fhir_server.fhirpath.types import TypeTest, ancestors, is_resource_type
 from fhir_server.fhirpath.variables import variable
 
 
-def compile_tree(expression: tree.Tree, context_type: str) -> Step:
-    """Compiles a parsed expression for inputs of one type."""
-    return _Compiler(context_type).step(expression)
+def compile_tree(expression: tree.Tree, context_type: str, *, distinct: bool = True) -> Step:
+    """Compiles a parsed expression for inputs of one type; unions not `distinct` keep equal items."""
+    return _Compiler(context_type, distinct=distinct).step(expression)
 
 
 def is_plain(part: tree.Tree) -> bool:
@@ -34,8 +34,9 @@ def is_plain(part: tree.Tree) -> bool:
 
 
 class _Compiler:
-    def __init__(self, context_type: str) -> None:
+    def __init__(self, context_type: str, *, distinct: bool) -> None:
         self._context_type = context_type
+        self._distinct = distinct
 
     def step(self, part: tree.Tree) -> Step:
         build: Callable[[Any, Any], Step] = _BUILDERS[type(part)]
@@ -100,7 +101,9 @@ class _Compiler:
 
     def _union(self, part: tree.Union) -> Step:
         branches = tuple(self.step(branch) for branch in part.branches if self._applies(branch))
-        return union(branches) if branches else lambda state, items: []
+        if not branches:
+            return lambda state, items: []
+        return union(branches) if self._distinct else gather(branches)
 
     def _applies(self, branch: tree.Tree) -> bool:
         """False for a branch of a search expression that begins with another resource type."""

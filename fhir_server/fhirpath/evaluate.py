@@ -87,15 +87,17 @@ class Expression:
 
 
 @lru_cache(maxsize=8192)
-def compile_expression(expression: str, context_type: str) -> Expression:
+def compile_expression(expression: str, context_type: str, *, distinct: bool = True) -> Expression:
     """Compiles an expression for inputs of one type; FhirPathError for what is no, or unsupported, FHIRPath.
 
-    Branches of a union that begin with another resource type than `context_type` are left out.
+    Branches of a union that begin with another resource type than `context_type` are left out. A search looks
+    at every value, of those that FHIRPath finds equal too (not `distinct`): 1 'mg' may have a system or none.
     """
-    return compile_uncached(expression, context_type)
+    return compile_uncached(expression, context_type, distinct=distinct)
 
 
-def compile_uncached(expression: str, context_type: str) -> Expression:
+def compile_uncached(expression: str, context_type: str, *, distinct: bool = True) -> Expression:
     """As `compile_expression`, for an expression of a client: it shall not stay in memory."""
     parsed = parse(ERRATA.get(expression, expression))
-    return Expression(expression, context_type, compile_tree(parsed, context_type), is_plain(parsed))
+    step = compile_tree(parsed, context_type, distinct=distinct)
+    return Expression(expression, context_type, step, is_plain(parsed))

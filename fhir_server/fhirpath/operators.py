@@ -177,6 +177,13 @@ def union(branches: tuple[Step, ...]) -> Step:
     return step
 
 
+def gather(branches: tuple[Step, ...]) -> Step:
+    """Compiles a | b | c to all items, equal ones too."""
+    if len(branches) == 1:
+        return branches[0]
+    return lambda state, items: [found for branch in branches for found in branch(state, items)]
+
+
 def sign(operator: str, operand: Step) -> Step:
     """Compiles unary + and -."""
 

@@ -30,6 +30,9 @@ _RESULT_PARAMETERS = frozenset(
         "_format",
         "_pretty",
         "_page",
+        "_contained",
+        "_containedType",
+        "_maxresults",
     }
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fhir_server.errors import Issue
 from fhir_server.interactions.compartment import in_compartment
 from fhir_server.interactions.messages import Exchange, FhirResponse
-from fhir_server.interactions.searchset import PageLinks, build_searchset
+from fhir_server.interactions.searchset import PageLinks, build_searchset, first_results
 from fhir_server.policy.guarded_search import Page
 from fhir_server.search.parse import parse_query
 from fhir_server.search.query import Query
@@ -41,8 +41,14 @@ def answer_search(exchange: Exchange, query: Query, warnings: list[Issue], path:
     """Answers with one page of a search at a path below the base."""
     limit = page_size(exchange, query)
     links = PageLinks(exchange, path, query.applied)
-    page = exchange.store.search(query, limit, links.cursor)
-    total = _total(exchange, query, page, is_whole=bool(limit) and links.is_first and page.cursor is None)
+    page = first_results(
+        query.max_results,
+        links.cursor,
+        limit,
+        lambda most, cursor: exchange.store.search(query, most, cursor),
+    )
+    is_whole = bool(limit) and links.is_first and page.cursor is None and page.is_last
+    total = _total(exchange, query, page, is_whole=is_whole)
     return FhirResponse(200, build_searchset(exchange, page, links, total, warnings))
 
 

@@ -11,10 +11,8 @@ from fhir_server.errors import Invalid, Issue, NotSupported
 from fhir_server.interactions.compartment import in_compartment, member_types
 from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.search import page_size, read_query
-from fhir_server.interactions.searchset import PageLinks, build_searchset
+from fhir_server.interactions.searchset import PageLinks, build_searchset, first_results
 from fhir_server.search.query import Query
-
-_SORTS = frozenset({"_lastUpdated", "_id"})
 
 
 def search_system(exchange: Exchange) -> FhirResponse:
@@ -50,10 +48,12 @@ def _read_queries(exchange: Exchange, types: Iterable[str]) -> tuple[list[Query]
     warnings: dict[Issue, None] = {}
     for resource_type in types:
         query, issues = read_query(exchange, resource_type)
-        if any(key.code not in _SORTS for key in query.sort[:1]) or len(query.sort) > 1:
-            raise NotSupported("_sort: several types are sorted by _lastUpdated or _id alone", "http._sort")
+        if query.is_of_contained:
+            raise NotSupported("_contained: name one type to search for", "http._contained")
         queries.append(query)
         warnings.update(dict.fromkeys(issues))
+    if len({tuple((key.code, key.type) for key in query.sort) for query in queries}) > 1:
+        raise NotSupported("_sort: the types have different parameters of this name", "http._sort")
     return queries, list(warnings)
 
 
@@ -62,7 +62,12 @@ def _answer(exchange: Exchange, queries: list[Query], warnings: list[Issue], pat
     types = [("_type", v) for k, v in exchange.request.query if k == "_type"]
     links = PageLinks(exchange, path, [*types, *first.applied])
     limit = page_size(exchange, first)
-    page = exchange.store.search_types(queries, limit, links.cursor)
+    page = first_results(
+        first.max_results,
+        links.cursor,
+        limit,
+        lambda most, cursor: exchange.store.search_types(queries, most, cursor),
+    )
     total: int | None = None
     if first.total != "none" or first.is_count_only:
         accurate = first.total == "accurate" or first.is_count_only

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -66,6 +67,20 @@ class PageLinks:
             return url.removesuffix("?")
         page = self._exchange.seal.seal([cursor, earlier], self._exchange.store.context.token_id, self._text)
         return f"{url}{'' if url.endswith('?') else '&'}_page={page}"
+
+
+def first_results(most: int, cursor: Any, limit: int, search: Callable[[int, Any], Page]) -> Page:
+    """Returns a page of a search that ends after `most` matches (_maxresults); 0 for all.
+
+    Its cursors say how many came before.
+    """
+    if not most:
+        return search(limit, cursor)
+    inner, seen = cursor if cursor is not None else (None, 0)
+    page = search(min(limit, most - seen), inner)
+    seen += len(page.matches)
+    following = [page.cursor, seen] if page.cursor is not None and seen < most else None
+    return replace(page, cursor=following, is_last=page.cursor is None)
 
 
 def build_searchset(

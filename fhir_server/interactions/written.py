@@ -27,4 +27,4 @@ def _preferred(preference: str, stored: Stored, status: int) -> Resource | bytes
         word = "created" if status == 201 else "stored"
         text = f"{stored.reference} {word} as version {stored.version}"
         return build_outcome([Issue("information", "informational", text)])
-    return stored.raw
+    return stored.raw or None

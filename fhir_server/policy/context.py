@@ -16,9 +16,11 @@ class AccessContext:
     """Random name of the token in audit and page cursors; not the token."""
     scopes: Scopes
     patient: str = ""
-    """Logical id of the Patient that patient/ scopes are bound to."""
+    """Logical id of the Patient that patient/ scopes are bound to, and user/ scopes where there is one."""
     fhir_user: str = ""
-    """Reference of the person who acts: Practitioner/…, Patient/…, RelatedPerson/…"""
+    """Reference of the person who acts: Practitioner/…, Patient/…, RelatedPerson/… user/ scopes need one."""
+    patients: tuple[str, ...] = ()
+    """Logical ids of the Patients whose records the person holds or represents, beside the person's own."""
     purpose: str = "TREAT"
     """Code of http://terminology.hl7.org/CodeSystem/v3-ActReason."""
     named_scopes: tuple[str, ...] = ()

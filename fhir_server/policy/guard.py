@@ -8,7 +8,7 @@ Hidden and absent are one thing to the caller (docs/decisions/0004-hidden-is-abs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from fhir_server.audit.event import Access, Caller
@@ -19,10 +19,10 @@ from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.primitives import is_id
 from fhir_server.policy.context import AccessContext
-from fhir_server.policy.decide import constrain
+from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.search.query import Query
-from fhir_server.storage.history_window import HistoryWindow
+from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.mongo import Document
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
@@ -93,9 +93,10 @@ class GuardedStore:
         current = self._current(resource_type, resource_id)
         found: Stored | None = current
         if current.version != version:
-            found = self._database.resources.vread(resource_type, resource_id, version, self._session)
-        # A resource that was moved from one record to another left versions that belong to the first.
-        if found is None or not constrain(self.context, resource_type, "r").covers(found.patient):
+            # A resource that was moved from one record to another left versions that belong to the first.
+            past = constrain(self.context, resource_type, "r").past_filter
+            found = self._database.resources.vread(resource_type, resource_id, version, past, self._session)
+        if found is None:
             raise NotFound(f"{current.reference} has no version {version}")
         self._note("vread", [found])
         if found.deleted:
@@ -134,9 +135,10 @@ class GuardedStore:
 
     def _history_constraints(
         self, resource_types: Sequence[str], window: HistoryWindow
-    ) -> dict[str, Document]:
+    ) -> dict[str, Constraint]:
         letter = "r" if window.resource_id else "s"
-        return {name: constrain(self.context, name, letter).filter for name in resource_types}
+        reaches = {name: constrain(self.context, name, letter) for name in resource_types}
+        return {name: Constraint(reach.filter, reach.past_filter) for name, reach in reaches.items()}
 
     def permitted_types(self, resource_types: Iterable[str], letter: str) -> list[str]:
         """Returns those of the types in use that the token reaches at all."""
@@ -197,9 +199,9 @@ class GuardedStore:
         resource_type = str(resource["resourceType"])
         reach = constrain(self.context, resource_type, "c")
         document = self._database.transactions.build(resource, resource_id, 1, now_ms(), method)
-        if not reach.covers(document.get("p", "")):
+        if not reach.covers(document):
             raise Forbidden(
-                f"the token does not allow to create a {resource_type} outside its patient's record"
+                f"the token does not allow to create such a {resource_type}, or not in this record"
             )
         target = self._writes if self._writes is not None else self._database.transactions
         stored = target.insert(resource_type, document)
@@ -271,10 +273,14 @@ class GuardedStore:
         document = self._database.transactions.build(
             resource, resource_id, current["v"] + 1, next_instant(current), method
         )
-        if not reach.covers(document.get("p", "")):
-            raise Forbidden("the token does not allow to move a resource out of its patient's record")
+        if not reach.covers(document):
+            raise Forbidden(
+                f"the token does not allow to make such a {resource_type} of it, or in this record"
+            )
         stored = writes.replace(resource_type, current, document)
         self._note("patch" if method == "PATCH" else "update", [stored])
+        if method == "PATCH" and not decide(self.context, resource_type, "r", document):
+            stored = replace(stored, raw=b"")  # whoever patches without reading is not shown the rest
         return stored, bool(current.get("d"))
 
     def _create_by_update(
@@ -283,8 +289,8 @@ class GuardedStore:
         resource_type = str(resource["resourceType"])
         if expected is not None:
             raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
-        # A token bound to a patient learns nothing about ids: taken by another or free, it is 404.
-        if constrain(self.context, resource_type, "u").patient:
+        # A token that does not reach everything learns nothing about ids: taken or free, it is 404.
+        if not constrain(self.context, resource_type, "u").is_everything:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
             error = MethodNotAllowed(

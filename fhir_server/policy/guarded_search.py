@@ -7,23 +7,26 @@ narrowed by `decide.constrain` before the database is asked; nothing is filtered
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import total_ordering
 from typing import Any
 
 from fhir_server.definitions.artefacts import Artefacts
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Forbidden, TooCostly
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_json
 from fhir_server.policy.context import AccessContext
-from fhir_server.policy.decide import Reach, constrain
+from fhir_server.policy.decide import constrain
+from fhir_server.policy.guarded_contained import ContainedSearch, read_rows
+from fhir_server.policy.reach import Reach
 from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
 from fhir_server.search.concepts import canonical_query
+from fhir_server.search.contained import inside
 from fhir_server.search.cost import describe_scan
 from fhir_server.search.include import Include, forward_targets, reverse_filter
-from fhir_server.search.query import Query
+from fhir_server.search.query import Chain, Query
 from fhir_server.search.scores import relevant_tokens, score
 from fhir_server.storage.explanation import summarise_plan
 from fhir_server.storage.resources import Resources
@@ -62,6 +65,8 @@ class Page:
     """The includes would have brought more."""
     scores: dict[str, Decimal] = field(default_factory=dict)
     """Type/id of a match → its relevance, from 0 to 1, in a search for words."""
+    is_last: bool = True
+    """Where there is no next page: because there are no more matches."""
 
 
 class GuardedSearch:
@@ -79,6 +84,8 @@ class GuardedSearch:
         """Returns one page of matches, with what the query includes."""
         reach = constrain(self._context, query.resource_type, "s")
         self._refuse_scan(query, reach)
+        if query.is_of_contained:
+            return self._contained_page(query, limit, cursor)
         plan = compile_query(resolve(query, self))
         words = relevant_tokens(query)
         entries = bool(query.includes or words)
@@ -91,19 +98,31 @@ class GuardedSearch:
         following = plan.cursor(page, cursor) if further else None
         return Page(matches, included, following, is_cut, _scores(query.resource_type, page, words))
 
+    @property
+    def _contained(self) -> ContainedSearch:
+        return ContainedSearch(self._context, self._resources, self._session)
+
+    @property
+    def _steps_of_contained(self) -> GuardedSearch:
+        return _StepsOfContained(self._context, self._resources, self._session, self._artefacts)
+
+    def _contained_page(self, query: Query, limit: int, cursor: Any) -> Page:
+        plan = compile_query(resolve(query, self._steps_of_contained))
+        rows = self._contained.page(query, plan, limit + 1, cursor) if limit else []
+        page, further = rows[:limit], len(rows) > limit
+        return Page(read_rows(query, page), (), plan.cursor(page, cursor) if further else None)
+
     def merged_page(self, queries: Sequence[Query], limit: int, cursor: Any = None) -> Page:
         """Returns one page of the matches of several types, in one order; each type has its own cursor."""
         cursors: dict[str, Any] = dict(cursor or {})
-        plans: dict[str, Plan] = {}
+        plans = self._comparable_plans(queries)
         rows: list[tuple[Any, str, Document]] = []
         for query in queries:
             type_ = query.resource_type
-            reach = constrain(self._context, type_, "s")
-            self._refuse_scan(query, reach)
-            plans[type_] = compile_query(resolve(query, self))
+            plan, reach = plans[type_], constrain(self._context, type_, "s")
             entries = bool(query.includes or relevant_tokens(query))
-            found = self._find(plans[type_], reach, limit + 1, cursors.get(type_), entries=entries)
-            rows += [(_merge_key(query, document), type_, document) for document in found]
+            found = self._find(plan, reach, limit + 1, cursors.get(type_), entries=entries)
+            rows += [(plan.sort.key(document), type_, document) for document in found]
         rows.sort(key=lambda row: row[0])
         taken: dict[str, list[Document]] = {}
         for _, type_, document in rows[:limit]:
@@ -117,13 +136,30 @@ class GuardedSearch:
         scores = {k: v for type_, found in taken.items() for k, v in _scores(type_, found, words).items()}
         return Page(matches, included, cursors if limit and len(rows) > limit else None, is_cut, scores)
 
+    def _comparable_plans(self, queries: Sequence[Query]) -> dict[str, Plan]:
+        """Returns the plan of each type; all sort in the same way, so that their rows can be merged."""
+        resolved: list[Query] = []
+        for query in queries:
+            self._refuse_scan(query, constrain(self._context, query.resource_type, "s"))
+            resolved.append(resolve(query, self))
+        plans = [compile_query(query) for query in resolved]
+        # Ids tell the resources of one type apart, not those of several.
+        has_ties = len(queries) > 1 and any(len(query.sort) > 1 for query in queries)
+        if has_ties or len({type(plan.sort) for plan in plans}) > 1:
+            plans = [compile_query(query, by_values=True) for query in resolved]
+        return {plan.resource_type: plan for plan in plans}
+
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
         reach = constrain(self._context, query.resource_type, "s")
         self._refuse_scan(query, reach)
         limit = 0 if accurate else COUNT_BOUND + 1
-        plan = compile_query(resolve(query, self))
-        counted = self._resources.count(plan, reach.filter, limit, self._session)
+        if query.is_of_contained:
+            plan = compile_query(resolve(query, self._steps_of_contained))
+            counted = self._contained.count(query, plan, limit)
+        else:
+            plan = compile_query(resolve(query, self))
+            counted = self._resources.count(plan, reach.filter, limit, self._session)
         return None if limit and counted == limit else counted
 
     def _find(
@@ -152,12 +188,34 @@ class GuardedSearch:
         )
         return _bounded(found)
 
+    def containing(self, resource_type: str, chain: Chain) -> list[str]:
+        """Returns the ids of a type that contain what a chain looks for, and refer to it."""
+        reach = self._included_reach(resource_type)
+        if reach is None or not self._resources.contains_any(resource_type, self._session):
+            return []
+        steps = self._steps_of_contained
+        plans = [compile_query(resolve(target, steps)) for target in chain.targets]
+        filters = [inside(plan.resource_type, plan.filter, chain.stored) for plan in plans]
+        plan = Plan(resource_type, {"$or": filters}, plans[0].sort)
+        return _bounded(self._resources.ids(plan, reach.filter, STEP_BOUND + 1, self._session))
+
     def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
-        """Returns the tokens that begin so; None in a patient's record and where there are many."""
-        if constrain(self._context, resource_type, "s").patient:
+        """Returns the tokens that begin so; None where not everything is reached and where there are many."""
+        if not constrain(self._context, resource_type, "s").is_everything:
             return None
         found = self._resources.tokens(resource_type, prefix, TOKEN_BOUND + 1, self._session)
         return None if len(found) > TOKEN_BOUND else found
+
+    @property
+    def patient(self) -> str:
+        """The patient to whom the caller is bound; "" for none."""
+        return self._context.patient
+
+    def first(self, query: Query) -> str:
+        """Returns the id of the first match that the caller may read; "" for none."""
+        reach = self._included_reach(query.resource_type)
+        found = self._find(compile_query(query), reach, 1) if reach is not None else []
+        return str(found[0]["_id"]) if found else ""
 
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List the caller may read."""
@@ -184,7 +242,7 @@ class GuardedSearch:
 
     def _refuse_scan(self, query: Query, reach: Reach) -> None:
         """Refuses a search that would look at every resource of a large type; a patient's record is small."""
-        reason = "" if reach.patient else describe_scan(query)
+        reason = "" if reach.is_in_records else describe_scan(query)
         if reason and self._resources.size(query.resource_type) > SCAN_BOUND:
             raise TooCostly(f"{reason}; add a patient, a code, an identifier or a period", "http.query")
 
@@ -193,7 +251,7 @@ class GuardedSearch:
         reach = constrain(self._context, query.resource_type, "s")
         plan = compile_query(resolve(query, self))
         account = self._resources.explain(plan, reach.filter, limit)
-        refused = "" if reach.patient else describe_scan(query)
+        refused = "" if reach.is_in_records else describe_scan(query)
         return {"search": query.text, "refused": refused, **summarise_plan(account), "plan": account}
 
     def _reach(self, resource_type: str, *, required: bool) -> Reach | None:
@@ -212,6 +270,7 @@ class GuardedSearch:
         """Follows the includes from a page, and from what they bring where they iterate."""
         seen = {(type_, d["_id"]) for type_, documents in fresh.items() for d in documents}
         found: list[Stored] = []
+        asked = self._with_sources(asked)
         includes: Iterable[Include] = asked
         for _ in range(ITERATIONS):
             fresh = self._bring(includes, fresh, seen)
@@ -220,6 +279,19 @@ class GuardedSearch:
             if len(found) > INCLUDE_BOUND or not includes or not any(fresh.values()):
                 break
         return tuple(found[:INCLUDE_BOUND]), len(found) > INCLUDE_BOUND
+
+    def _with_sources(self, includes: Sequence[Include]) -> list[Include]:
+        """Returns the includes, with _revinclude=* as one for each type in use: all but the audit trail."""
+        if all(i.source or not i.reverse for i in includes):
+            return list(includes)
+        types = frozenset(load_definitions().resource_types) - {"AuditEvent"}
+        used = self._resources.types_in_use(types)
+        sources = [type_ for type_ in used if self._included_reach(type_) is not None]
+        return [
+            one
+            for i in includes
+            for one in ([i] if i.source or not i.reverse else [replace(i, source=s) for s in sources])
+        ]
 
     def _bring(
         self,
@@ -255,36 +327,21 @@ class GuardedSearch:
 
     def _included_reach(self, resource_type: str) -> Reach | None:
         """The whole of the token decides: what it may read or search, it may have included."""
-        for letter in "rs":
-            try:
-                return constrain(self._context, resource_type, letter)
-            except Forbidden:
-                continue
+        try:
+            return constrain(self._context, resource_type, "rs")
+        except Forbidden:
+            return None
+
+
+class _StepsOfContained(GuardedSearch):
+    """The steps of a search inside resources: the index of their type does not know their systems."""
+
+    def tokens(self, resource_type: str, prefix: str) -> None:
         return None
 
 
 def _scores(resource_type: str, documents: list[Document], words: Sequence[str]) -> dict[str, Decimal]:
     return {f"{resource_type}/{id_}": value for id_, value in score(documents, words).items()}
-
-
-def _merge_key(query: Query, document: Document) -> Any:
-    """Orders documents of several types as `_sort` says, newest first by default."""
-    if not query.sort:
-        return -document["sk"]
-    key = query.sort[0]
-    value = document["_id"] if key.code == "_id" else document["lu"]
-    return _Descending(value) if key.descending else value
-
-
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class _Descending:
-    """A value that sorts the other way round."""
-
-    value: Any
-
-    def __lt__(self, other: _Descending) -> bool:
-        return bool(other.value < self.value)
 
 
 def _bounded(found: list[str]) -> list[str]:

@@ -46,19 +46,30 @@ class Branches:
     """Everything that matches is in one of these patients' records; none where nobody knows."""
     spans: tuple[tuple[Filter, ...], ...] = ((),)
     """Alternatives of which every match meets one."""
+    leads: bool = True
+    """The first criterion leads to few: no further condition is better to begin with."""
 
     def match(self, constraint: Filter) -> Filter:
         """Returns the filter under a further constraint, one branch for each use of an index."""
-        outer = [constraint] if constraint else []
+        record, rest = _split(constraint)
+        first, last = (record, rest) if self.leads else ([*record, *rest], [])
         if not self.patients:
-            return _any_of([[*outer, *span, *self.criteria] for span in self.spans])
+            return _any_of([[*first, *span, *self.criteria, *last] for span in self.spans])
         inside: Filter = {"p": _one_of(self.patients)}
-        if "p" in constraint:
+        branches = [[*first, inside, *span, *self.own, *last] for span in self.spans]
+        if record:
             # Whoever is bound to a patient sees what is in that record alone, and there `p` says so.
-            return _any_of([[*outer, inside, *span, *self.own] for span in self.spans])
-        branches = [[*outer, inside, *span, *self.own] for span in self.spans]
+            return _any_of(branches)
         several: Filter = {"t": _one_of([f"p={patient}" for patient in self.patients])}
-        return _any_of([*branches, [*outer, several, *self.own]])
+        return _any_of([*branches, [*first, several, *self.own, *last]])
+
+
+def _split(constraint: Filter) -> tuple[list[Filter], list[Filter]]:
+    """Returns what a constraint says of the record, and what it says beside that."""
+    if "p" not in constraint:
+        return [], [constraint] if constraint else []
+    rest = {name: condition for name, condition in constraint.items() if name != "p"}
+    return [{"p": constraint["p"]}], [rest] if rest else []
 
 
 _NOT_DELETED: Filter = {"d": {"$exists": False}}
@@ -75,10 +86,8 @@ def _any_of(branches: Sequence[Sequence[Filter]]) -> Filter:
 
 def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence[Filter]) -> Branches:
     """Returns the branches of a query, whose clauses are compiled already; `everything` goes before them."""
-    if everything and any(
-        isinstance(c, Clause) and c.code == "_id" and not c.modifier for c in query.clauses
-    ):
-        # The ids lead; no index is to be tempted by the token of everything.
+    if everything and any(_leads(clause) for clause in query.clauses):
+        # No other index is to be tempted by the token of everything.
         everything = [_NOT_DELETED]
     rows = sorted(
         zip(query.clauses, compiled, strict=True), key=lambda row: _rank(row[0], row[1], query.resource_type)
@@ -92,8 +101,15 @@ def plan_branches(query: Query, compiled: Sequence[Filter], everything: Sequence
     own = (*everything, *(f for c, f in rows if patients != (getattr(c, "patient", None),)))
     leads_itself = not everything and implied_patients(rows[0][0], query.resource_type)
     if not patients or (leads_itself and len(own) == len(criteria)):
-        return Branches(criteria, criteria, (), spans)
-    return Branches(criteria, own, patients, spans)
+        return Branches(criteria, criteria, (), spans, leads=not everything)
+    return Branches(criteria, own, patients, spans, leads=not everything)
+
+
+def _leads(clause: Condition) -> bool:
+    """True for ids and positions, which have indexes of their own."""
+    if isinstance(clause, Among):
+        return clause.leads
+    return isinstance(clause, Clause) and clause.code == "_id" and not clause.modifier
 
 
 # --- the record ------------------------------------------------------------------------------------

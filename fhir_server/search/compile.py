@@ -11,7 +11,7 @@ from typing import Any
 
 from fhir_server.errors import Invalid
 from fhir_server.search.branches import Branches, plan_branches
-from fhir_server.search.entries import EVERYTHING, PRESENT, Filter, narrow, prefix_range
+from fhir_server.search.entries import CONTAINED_TARGET, EVERYTHING, PRESENT, Filter, narrow, prefix_range
 from fhir_server.search.extraction import type_table
 from fhir_server.search.intervals import bounded, point_length
 from fhir_server.search.parameters import PARAMETER_TYPES, composite
@@ -51,8 +51,8 @@ class Plan:
         return self.sort.cursor(documents, previous)
 
 
-def compile_query(query: Query) -> Plan:
-    """Compiles a query."""
+def compile_query(query: Query, *, by_values: bool = False) -> Plan:
+    """Compiles a query; `by_values` chooses the way to sort that all types share."""
     compiled = [_compile(c, query.resource_type) for c in query.clauses]
     is_bound = any(_bounds_tokens(c, query.resource_type) for c in query.clauses)
     everything: list[Filter] = [] if is_bound else [{"t": {"$eq": EVERYTHING}}]
@@ -62,7 +62,7 @@ def compile_query(query: Query) -> Plan:
     return Plan(
         query.resource_type,
         filters[0] if len(filters) == 1 else {"$and": filters},
-        plan_sort(query.resource_type, _scored(query)),
+        plan_sort(query.resource_type, _scored(query), by_values=by_values),
         plan_branches(query, compiled, everything),
     )
 
@@ -169,6 +169,7 @@ def _present(clause: Clause, resource_type: str) -> list[Filter]:
             filters.append({"r": {"$elemMatch": {"k": prefix_range(f"{code}=")}}})
         if clause.type == "reference":
             filters.append({"t": {"$elemMatch": prefix_range(f"{code}:identifier=")}})
+            filters.append({"t": {"$elemMatch": prefix_range(f"{code}{CONTAINED_TARGET}")}})
         filters.append({"t": {"$eq": code + PRESENT}})
     return filters
 

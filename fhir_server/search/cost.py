@@ -14,7 +14,7 @@ _UNBOUND_MODIFIERS = frozenset({"not", "missing", "not-in", "contains"})
 
 def describe_scan(query: Query) -> str:
     """Returns why a query would look at every resource of its type; "" when an index bounds it."""
-    if any(_bounds(clause) for clause in query.clauses):
+    if is_bound(query):
         return ""
     names = [clause.name for clause in query.clauses if not isinstance(clause, Compartment)]
     if names:
@@ -22,6 +22,11 @@ def describe_scan(query: Query) -> str:
     if query.sort and not _is_indexed_order(query):
         return f"to sort by {query.sort[0].code} without criteria would look at every {query.resource_type}"
     return ""
+
+
+def is_bound(query: Query) -> bool:
+    """True where an index leads to what matches."""
+    return any(_bounds(clause) for clause in query.clauses)
 
 
 def _bounds(clause: Condition) -> bool:

@@ -12,10 +12,12 @@
 | date~+               | the primary date lasts longer than a day                            |
 | date~-               | it ends before it starts, or there are several                      |
 | subject:identifier=…   | logical reference                                                   |
+| subject:contained=m1   | reference to a contained resource                                   |
 | code:text=blood pres…  | words of a text or display, side by side; each further word alone   |
 | identifier:of-type=…   | type|system of an identifier|value                                  |
 | #fractur               | stem of a word of the narrative                                     |
 | &fractur               | stem of a word that is elsewhere in the resource                    |
+| *Medication            | of a contained resource: its type                                   |
 | p=17                   | a compartment, where a resource is in several                       |
 
 | k of r                        | lo, hi                                                       |
@@ -59,6 +61,9 @@ IN_NARRATIVE = "#"
 
 IN_CONTENT = "&"
 """Before the stem of a word that is elsewhere in the resource only."""
+
+CONTAINED_TARGET = ":contained="
+"""After the name of a reference parameter, before the id of a contained resource."""
 
 URL = "url"
 """Stands in the place of the type of a reference that is not local."""

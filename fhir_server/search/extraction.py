@@ -166,7 +166,7 @@ def _compile(
     if not branches:
         return None
     try:
-        return compile_expression(" | ".join(branches), resource_type)
+        return compile_expression(" | ".join(branches), resource_type, distinct=False)
     except FhirPathError:
         return None
 
@@ -222,7 +222,13 @@ def _extraction(
         if code in components:
             parts = zip(components[code], parameters[code].component, strict=True)
             composites.append(
-                (code, tuple(Component(t, compile_expression(e, branches[0])) for (t, _), (_, e) in parts))
+                (
+                    code,
+                    tuple(
+                        Component(t, compile_expression(e, branches[0], distinct=False))
+                        for (t, _), (_, e) in parts
+                    ),
+                )
             )
         else:
             kind = PARAMETER_TYPES[parameters[code].type]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.definitions.registry import load_definitions
+from fhir_server.definitions.registry import SearchParameter, load_definitions
 from fhir_server.errors import Invalid, NotSupported
 from fhir_server.search.entries import EVERYTHING, URL, Filter
 from fhir_server.search.extraction import type_table
@@ -20,7 +20,7 @@ class Include:
     """One _include or _revinclude parameter."""
 
     source: str
-    """Type that refers; "" for any (_include=*)."""
+    """Type that refers; "" for any (_include=*, _revinclude=*)."""
     stored: tuple[str, ...]
     """Entries that hold the references; empty for all."""
     target: str
@@ -35,8 +35,8 @@ def read_include(name: str, text: str, declared: Collection[str], base_type: str
     if modifier not in ("", "iterate", "recurse"):  # STU3 said recurse
         raise NotSupported(f"{name}: the modifier is not supported", f"http.{name}")
     reverse, iterate = key == "_revinclude", bool(modifier)
-    if text == "*" and not reverse:
-        return Include("" if iterate else base_type, (), "", reverse, iterate)
+    if text == "*":
+        return Include("" if iterate or reverse else base_type, (), "", reverse, iterate)
     source, *rest = text.split(":")
     if not rest or len(rest) > 2 or not load_definitions().is_resource_type(source):
         raise Invalid(f"{name}: Source:parameter or Source:parameter:Target", f"http.{name}")
@@ -88,10 +88,17 @@ def forward_targets(
     return {type_: list(ids) for type_, ids in targets.items()}
 
 
+def _may_refer(parameter: SearchParameter, resource_type: str) -> bool:
+    return not parameter.target or not {resource_type, "Resource"}.isdisjoint(parameter.target)
+
+
 def reverse_filter(include: Include, resource_type: str, ids: Collection[str]) -> Filter | None:
     """Returns what refers by a _revinclude to resources of a type; None when it cannot."""
     if include.target not in ("", resource_type) or not ids:
         return None
-    codes = reference_codes(include, include.source)
+    parameters = load_definitions().search_parameters(include.source)
+    codes = [c for c in reference_codes(include, include.source) if _may_refer(parameters[c], resource_type)]
+    if not codes:
+        return None
     tokens = [f"{code}={id_}|{resource_type}" for code in codes for id_ in ids]
     return {"$and": [{"t": {"$eq": EVERYTHING}}, {"t": {"$in": tokens}}]}

@@ -6,17 +6,20 @@ https://hl7.org/fhir/R4/search.html; how entries are spelled: search/entries.py
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.node import Node
+from fhir_server.search.contained import referring, type_token
 from fhir_server.search.content import word_entries
 from fhir_server.search.entries import EVERYTHING, IRREGULAR, PRESENT
 from fhir_server.search.extraction import Extraction, Use, type_table
 from fhir_server.search.intervals import mark
 from fhir_server.search.parameters import composite
+from fhir_server.search.parameters.position import POSITION, position_of
 from fhir_server.search.parameters.token_text import WITHOUT_TEXTS
 from fhir_server.search.primary_date import DAY_MS, sort_key
 
@@ -32,6 +35,10 @@ class IndexEntries:
     tokens: list[str]
     ranges: list[dict[str, Any]]
     sort_key: int
+    position: dict[str, Any] | None = None
+    """Of a Location: a GeoJSON point."""
+    contained: tuple[dict[str, Any], ...] = ()
+    """Entries of what it contains."""
 
 
 class _Entries:
@@ -89,8 +96,44 @@ class _Entries:
                     self.ranges[(code + key + marked, *ends)] = None
 
 
+MAX_CONTAINED = 200
+"""Contained resources of one that are found by themselves."""
+
+
 def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") -> IndexEntries:
     """Returns the index entries of a resource; references below `base_url` are local ones."""
+    index = _extract(resource, last_updated_ms, base_url)
+    if "contained" in resource and resource["resourceType"] not in WITHOUT_TEXTS:
+        contained = _contained(resource, index.tokens, last_updated_ms, base_url)
+        return replace(index, contained=contained)
+    return index
+
+
+def _contained(
+    resource: Resource, tokens: list[str], last_updated_ms: int, base_url: str
+) -> tuple[dict[str, Any], ...]:
+    """Returns the entries of contained resources; their words are words of the container."""
+    codes = referring(tokens)
+    found: list[dict[str, Any]] = []
+    for inner in resource["contained"][:MAX_CONTAINED]:
+        id_, type_ = inner.get("id"), inner.get("resourceType")
+        if not isinstance(id_, str) or not load_definitions().is_resource_type(type_):
+            continue
+        whole = {**inner, "id": f"{resource.get('id', '')}#{id_}"}
+        index = _extract(whole, last_updated_ms, base_url, is_contained=True)
+        element: dict[str, Any] = {"id": id_, "by": codes.get(id_, []), "sk": index.sort_key}
+        element |= {"t": [*index.tokens, type_token(type_)], "r": index.ranges}
+        if len(index.patients) == 1 and type_ != "Patient":
+            element["p"] = index.patients[0]
+        if index.position is not None:
+            element[POSITION] = index.position
+        found.append(element)
+    return tuple(found)
+
+
+def _extract(
+    resource: Resource, last_updated_ms: int, base_url: str, *, is_contained: bool = False
+) -> IndexEntries:
     resource_type, resource_id = resource.get("resourceType"), resource.get("id", "")
     try:
         table = type_table(resource_type)
@@ -103,7 +146,7 @@ def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") 
             entries.extract(extraction, resource)
     for extraction in table.always:
         entries.extract(extraction, resource)
-    if resource_type not in WITHOUT_TEXTS:
+    if resource_type not in WITHOUT_TEXTS and not is_contained:
         entries.tokens.update(dict.fromkeys(word_entries(resource)))
     patients = _patients(resource_type, resource_id, table.patient, entries.tokens)
     if len(patients) > 1:
@@ -115,6 +158,7 @@ def extract_index(resource: Resource, last_updated_ms: int, base_url: str = "") 
         tokens=list(entries.tokens),
         ranges=[_RANGE_DOCUMENTS[len(r)](*r) for r in entries.ranges],
         sort_key=_sort_key(table.primary_date, entries, last_updated_ms, resource_id),
+        position=position_of(resource),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fhir_server.fhir import Resource
-from fhir_server.search.query import Query
+from fhir_server.search.query import Chain, Query
 
 
 class Lookup(Protocol):
@@ -24,8 +24,18 @@ class Lookup(Protocol):
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         """Returns the ids of a type to which matches refer by the entries named `stored`."""
 
+    def containing(self, resource_type: str, chain: Chain) -> list[str]:
+        """Returns the ids of a type that contain what a chain looks for, and refer to it."""
+
     def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
         """Returns the tokens in use that begin with a prefix; None where it is not worth asking."""
+
+    @property
+    def patient(self) -> str:
+        """The patient to whom the caller is bound; "" for none."""
+
+    def first(self, query: Query) -> str:
+        """Returns the id of the first match of a query; "" for none."""
 
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter, load_definitions
 from fhir_server.errors import Invalid, Issue, NotSupported, TooCostly
-from fhir_server.fhir.primitives import is_id
 from fhir_server.search.element_types import UNKNOWN, token_elements
 from fhir_server.search.escapes import split
 from fhir_server.search.extraction import FIELDS, type_table
 from fhir_server.search.filter_conditions import Reader, read_filter
 from fhir_server.search.include import MAX_INCLUDES, read_include
 from fhir_server.search.parameters import PARAMETER_TYPES, WORDS, composite
-from fhir_server.search.parameters.full_text import MARKS, read_value
 from fhir_server.search.parameters.parameter_type import TYPE, Asked
-from fhir_server.search.query import Chain, Clause, Condition, Group, Has, Members, Query
+from fhir_server.search.parse_context import Context, Declared, NeverRefers, NotSupportedHere
+from fhir_server.search.parse_special import SPECIAL
+from fhir_server.search.query import Chain, Clause, Condition, Group, Has, Query
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 
 MAX_PARAMETERS = 100
@@ -32,39 +32,9 @@ MAX_STEPS = 8
 MAX_TARGETS = 64
 """Searches into which one untyped chain may fan out."""
 
-Declared = Callable[[str], Collection[str]]
-"""Resource type → search parameters that capability_statement.json switches on."""
-
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _FIELD_MODIFIERS = {"_id": frozenset({"not"}), "_lastUpdated": frozenset[str]()}
 _COMPOSITE_MODIFIERS = frozenset({"missing"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What the parameters are read against."""
-
-    resource_type: str
-    declared: Declared
-    base_url: str
-
-    def of(self, resource_type: str) -> _Context:
-        """The same for a type at the other end of a reference."""
-        return replace(self, resource_type=resource_type)
-
-
-class _NotSupportedHere(Exception):
-    """Not known or not supported: what `Prefer: handling=lenient` ignores, and strict handling raises."""
-
-    def __init__(self, error: Invalid, *, is_harmless: bool = False) -> None:
-        super().__init__(error.diagnostics)
-        self.error = error
-        self.is_harmless = is_harmless
-        """Strict handling ignores it too."""
-
-
-class _NeverRefers(Invalid):
-    """A reference is asked for a type that it never has: one of several targets of a chain has no match."""
 
 
 def parse_query(
@@ -85,30 +55,45 @@ def parse_query(
         raise Invalid(f"{resource_type[:64]!r} is no resource type", "http.type")
     if len(parameters) > MAX_PARAMETERS:
         raise TooCostly(f"at most {MAX_PARAMETERS} parameters in one search", "http.query")
-    context = _Context(resource_type, declared, base_url)
+    context = Context(resource_type, declared, base_url)
     query, warnings = Query(resource_type), list[Issue]()
     for name, text in parameters:
         try:
             query = _apply(query, name, text, context)
-        except _NeverRefers as refusal:
+        except NeverRefers as refusal:
             raise Invalid(refusal.diagnostics, issues=refusal.issues) from None
-        except _NotSupportedHere as refusal:
+        except NotSupportedHere as refusal:
             if not lenient and not refusal.is_harmless:
                 raise refusal.error from None
             issue = refusal.error.issues[0]
             ignored = f"{issue.diagnostics}; this parameter was ignored"
             warnings.append(Issue("warning", issue.code, ignored, issue.expression))
-    if query.includes and query.summary == "text":
-        raise Invalid("_summary=text cannot be mixed with includes", "http._summary")
+    _check_together(query)
     return query, warnings
 
 
-def _apply(query: Query, name: str, text: str, context: _Context) -> Query:
+def _check_together(query: Query) -> None:
+    """Refuses what parameters cannot say together."""
+    if query.includes and query.summary == "text":
+        raise Invalid("_summary=text cannot be mixed with includes", "http._summary")
+    if query.elements and query.summary not in ("", "false", "count"):
+        raise Invalid("_summary and _elements exclude each other", "http._elements")
+    if not query.is_of_contained:
+        return
+    if query.includes:
+        raise NotSupported("_contained: contained resources bring no includes", "http._contained")
+    if any(isinstance(clause, Clause) and clause.type == WORDS for clause in query.clauses):
+        raise NotSupported(
+            "_contained: the words of a resource are those of its container", "http._contained"
+        )
+
+
+def _apply(query: Query, name: str, text: str, context: Context) -> Query:
     shown = _UNREADABLE.sub("?", name)[:128]
     if not name or shown != name:
         raise Invalid(f"{shown!r} is no name of a parameter", "http.query")
     if not text:
-        raise _NotSupportedHere(Invalid(f"{name}: the value is empty", f"http.{name}"), is_harmless=True)
+        raise NotSupportedHere(Invalid(f"{name}: the value is empty", f"http.{name}"), is_harmless=True)
     if name == "_query":
         raise NotSupported("_query: this server has no named queries", "http._query")
     if _UNREADABLE.search(text):
@@ -123,19 +108,19 @@ def _apply(query: Query, name: str, text: str, context: _Context) -> Query:
     return _add_result_parameter(query, name, text, context)
 
 
-def _add_result_parameter(query: Query, name: str, text: str, context: _Context) -> Query:
+def _add_result_parameter(query: Query, name: str, text: str, context: Context) -> Query:
     field, read = RESULT_PARAMETERS[name]
     if any(n == name for n, _ in query.applied):
         raise Invalid(f"{name}: given twice", f"http.{name}")
     try:
         value, applied = read(text, context.resource_type, context.declared(context.resource_type))
     except NotSupported as error:
-        raise _NotSupportedHere(error) from None
+        raise NotSupportedHere(error) from None
     changed: dict[str, Any] = {field: value, "applied": (*query.applied, (name, applied))}
     return replace(query, **changed)
 
 
-def _add_include(query: Query, name: str, text: str, context: _Context) -> Query:
+def _add_include(query: Query, name: str, text: str, context: Context) -> Query:
     if len(query.includes) >= MAX_INCLUDES:
         raise TooCostly(f"at most {MAX_INCLUDES} includes in one search", f"http.{name}")
     source = text.partition(":")[0]
@@ -143,11 +128,11 @@ def _add_include(query: Query, name: str, text: str, context: _Context) -> Query
     try:
         include = read_include(name, text, context.declared(source) if known else (), query.resource_type)
     except NotSupported as error:
-        raise _NotSupportedHere(error) from None
+        raise NotSupportedHere(error) from None
     return replace(query, includes=(*query.includes, include), applied=(*query.applied, (name, text)))
 
 
-def read_condition(name: str, text: str, context: _Context, steps: int = 0) -> Condition:
+def read_condition(name: str, text: str, context: Context, steps: int = 0) -> Condition:
     """Reads one parameter, which may lead through references to other types."""
     if steps > MAX_STEPS:
         raise TooCostly(f"at most {MAX_STEPS} references in one chain", "http.query")
@@ -155,41 +140,17 @@ def read_condition(name: str, text: str, context: _Context, steps: int = 0) -> C
         return _read_has(name, text, context, steps)
     if "." in name:
         return _read_chain(name, text, context, steps)
-    if name == "_list":
-        return _read_list(text)
     if name == "_filter":
         return _read_filter(name, text, context, steps)
-    if name.partition(":")[0] in MARKS:
-        return _read_words(name, text, context)
-    return _read_clause(name, text, context)
-
-
-def _read_words(name: str, text: str, context: _Context) -> Clause:
-    code, _, modifier = name.partition(":")
-    known = load_definitions().search_parameters(context.resource_type)
-    if code not in known or code not in context.declared(context.resource_type) or modifier:
-        what = f"the modifier {modifier[:64]!r}" if modifier else f"this search of {context.resource_type}"
-        raise _NotSupportedHere(NotSupported(f"{name}: {what} is not supported", f"http.{name}"))
-    texts = split(text, ",")
-    if len(texts) > MAX_STEPS:
-        raise TooCostly(f"{name}: at most {MAX_STEPS} values", f"http.{name}")
-    return Clause(code, WORDS, "", tuple(read_value(name, t) for t in texts), (code,), name, tuple(texts))
-
-
-def _read_list(text: str) -> Members:
-    lists = tuple(split(text, ","))
-    if any(id_.startswith("$") for id_ in lists):
-        raise _NotSupportedHere(NotSupported("_list: functional lists are not supported", "http._list"))
-    if not all(is_id(id_) for id_ in lists) or len(lists) > MAX_STEPS:
-        raise Invalid(f"_list: ids of Lists, at most {MAX_STEPS}", "http._list")
-    return Members(lists, "_list", lists)
+    special = SPECIAL.get(name.partition(":")[0])
+    return special(name, text, context) if special else _read_clause(name, text, context)
 
 
 @dataclass(frozen=True, slots=True)
 class _FilterReader:
     """Reads the names and values inside a _filter (filter_conditions.Reader)."""
 
-    context: _Context
+    context: Context
     steps: int
 
     @property
@@ -211,22 +172,22 @@ class _FilterReader:
         return _chain(head, ("_filter", ""), self.context, lambda c: inside(_FilterReader(c, self.steps + 1)))
 
 
-def _read_filter(name: str, text: str, context: _Context, steps: int) -> Group:
+def _read_filter(name: str, text: str, context: Context, steps: int) -> Group:
     if name not in context.declared(context.resource_type):
-        raise _NotSupportedHere(NotSupported(f"{name} is not supported", f"http.{name}"))
+        raise NotSupportedHere(NotSupported(f"{name} is not supported", f"http.{name}"))
     try:
         group = read_filter(text, _FilterReader(context, steps))
-    except _NotSupportedHere as refusal:
+    except NotSupportedHere as refusal:
         reason = refusal.error.diagnostics
-        raise _NotSupportedHere(NotSupported(f"_filter: {reason}", "http._filter")) from None
+        raise NotSupportedHere(NotSupported(f"_filter: {reason}", "http._filter")) from None
     except NotSupported as error:
-        raise _NotSupportedHere(error) from None
+        raise NotSupportedHere(error) from None
     if _fan_out((group,)) > MAX_TARGETS:
         raise TooCostly("_filter: say the types of the targets, or ask less at once", "http._filter")
     return group
 
 
-def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
+def _read_has(name: str, text: str, context: Context, steps: int) -> Has:
     """Reads _has:[type]:[reference]:[parameter]."""
     _, source, code, rest = (*name.split(":", 3), "", "", "")[:4]
     if not rest or not load_definitions().is_resource_type(source):
@@ -234,21 +195,21 @@ def _read_has(name: str, text: str, context: _Context, steps: int) -> Has:
     inside = context.of(source)
     parameter, stored = _find_reference(code, name, inside)
     if parameter.target and context.resource_type not in parameter.target:
-        raise _NeverRefers(
+        raise NeverRefers(
             f"{name}: {code} of {source} never refers to a {context.resource_type}", f"http.{name}"
         )
     condition = read_condition(rest, text, inside, steps + 1)
     return Has(Query(source, (condition,)), stored, name, (text,))
 
 
-def _read_chain(name: str, text: str, context: _Context, steps: int) -> Chain:
+def _read_chain(name: str, text: str, context: Context, steps: int) -> Chain:
     """Reads [reference].[parameter] or [reference]:[type].[parameter]."""
     head, _, rest = name.partition(".")
     return _chain(head, (name, text), context, lambda c: (read_condition(rest, text, c, steps + 1),))
 
 
 def _chain(
-    head: str, asked: tuple[str, str], context: _Context, inside: Callable[[_Context], tuple[Condition, ...]]
+    head: str, asked: tuple[str, str], context: Context, inside: Callable[[Context], tuple[Condition, ...]]
 ) -> Chain:
     """Reads what is asked of each type of target; `asked` is name and value of the whole."""
     name, text = asked
@@ -262,11 +223,11 @@ def _chain(
     if not types or types == ("Resource",):
         raise Invalid(f"{name}: say the type of the target, as in {code}:Patient", f"http.{name}")
     targets: list[Query] = []
-    refusals: list[_NotSupportedHere | _NeverRefers] = []
+    refusals: list[NotSupportedHere | NeverRefers] = []
     for target in types:
         try:
             targets.append(Query(target, inside(context.of(target))))
-        except (_NotSupportedHere, _NeverRefers) as refusal:
+        except (NotSupportedHere, NeverRefers) as refusal:
             refusals.append(refusal)
     if not targets:
         raise refusals[0]
@@ -281,14 +242,14 @@ def _fan_out(clauses: Sequence[Condition]) -> int:
     return chained + sum(_fan_out(c.clauses) for c in clauses if isinstance(c, Group))
 
 
-def _find_reference(code: str, name: str, context: _Context) -> tuple[SearchParameter, tuple[str, ...]]:
+def _find_reference(code: str, name: str, context: Context) -> tuple[SearchParameter, tuple[str, ...]]:
     parameter, stored = _find(code, name, context)
     if parameter.type != "reference":
         raise Invalid(f"{name}: {code} of {context.resource_type} is no reference", f"http.{name}")
     return parameter, stored
 
 
-def _read_clause(name: str, text: str, context: _Context) -> Clause:
+def _read_clause(name: str, text: str, context: Context) -> Clause:
     code, _, modifier = name.partition(":")
     parameter, stored = _find(code, name, context)
     if name.endswith(":"):
@@ -311,7 +272,7 @@ def _read_clause(name: str, text: str, context: _Context) -> Clause:
     return Clause(code, parameter.type, modifier, values, stored, name, tuple(texts))
 
 
-def _find(code: str, name: str, context: _Context) -> tuple[SearchParameter, tuple[str, ...]]:
+def _find(code: str, name: str, context: Context) -> tuple[SearchParameter, tuple[str, ...]]:
     """Returns a declared parameter and the names of its entries."""
     parameter = load_definitions().search_parameters(context.resource_type).get(code)
     if parameter is None or code not in context.declared(context.resource_type):
@@ -319,10 +280,10 @@ def _find(code: str, name: str, context: _Context) -> tuple[SearchParameter, tup
         error = NotSupported(
             f"search parameter {code[:64]!r} of {context.resource_type} {reason}", f"http.{name}"
         )
-        raise _NotSupportedHere(error)
+        raise NotSupportedHere(error)
     stored = (code,) if code in FIELDS else type_table(context.resource_type).stored.get(code, ())
     if not stored:
-        raise _NotSupportedHere(NotSupported(f"{name}: {code} cannot be searched", f"http.{name}"))
+        raise NotSupportedHere(NotSupported(f"{name}: {code} cannot be searched", f"http.{name}"))
     return parameter, stored
 
 
@@ -337,12 +298,12 @@ def _check_modifier(parameter: SearchParameter, modifier: str, name: str) -> Non
         return
     if TYPE in allowed and load_definitions().is_resource_type(modifier):
         if parameter.target and modifier not in parameter.target:
-            raise _NeverRefers(f"{name}: {parameter.code} never refers to a {modifier}", f"http.{name}")
+            raise NeverRefers(f"{name}: {parameter.code} never refers to a {modifier}", f"http.{name}")
         return
     error = NotSupported(
         f"{name}: the modifier is not supported for a parameter of type {parameter.type}", f"http.{name}"
     )
-    raise _NotSupportedHere(error)
+    raise NotSupportedHere(error)
 
 
 def _read_missing(text: str, asked: Asked) -> bool:

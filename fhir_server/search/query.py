@@ -81,6 +81,8 @@ class Among:
     texts: tuple[str, ...]
     is_bound: bool = True
     """An index leads to what it matches."""
+    leads: bool = False
+    """An index of its own does, and what matches is not deleted."""
 
 
 Condition = Clause | Compartment | Chain | Has | Members | Group | Among
@@ -112,6 +114,12 @@ class Query:
     summary: str = ""
     """true, text, data, count or false; "" where it was not asked."""
     elements: tuple[str, ...] = ()
+    max_results: int = 0
+    """After so many matches there is no further page; 0 for all."""
+    contained: str = ""
+    """true, false or both; "" where it was not asked: false."""
+    contained_type: str = ""
+    """container or contained; "" where it was not asked: container."""
     includes: tuple[Any, ...] = ()
     applied: tuple[tuple[str, str], ...] = ()
     """Name and value of each parameter that was applied: what the self link says."""
@@ -120,6 +128,11 @@ class Query:
     def is_count_only(self) -> bool:
         """No matches are returned; _count=0 means the same as _summary=count."""
         return self.summary == "count" or self.count == 0
+
+    @property
+    def is_of_contained(self) -> bool:
+        """It looks for contained resources, too or alone."""
+        return self.contained in ("true", "both")
 
     @property
     def text(self) -> str:

@@ -33,6 +33,12 @@ def _read_count(text: str, resource_type: str, declared: Collection[str]) -> tup
     return count, str(count)
 
 
+def _read_max_results(text: str, resource_type: str, declared: Collection[str]) -> tuple[int, str]:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
+        raise Invalid("_maxresults: a whole number from 1 on", "http._maxresults")
+    return int(text), text
+
+
 def _one_of(name: str, *choices: str) -> Read:
     def read(text: str, resource_type: str, declared: Collection[str]) -> tuple[str, str]:
         if text not in choices:
@@ -73,6 +79,9 @@ RESULT_PARAMETERS: dict[str, tuple[str, Read]] = {
     "_sort": ("sort", _read_sort),
     "_elements": ("elements", _read_elements),
     "_summary": ("summary", _one_of("_summary", "true", "text", "data", "count", "false")),
+    "_maxresults": ("max_results", _read_max_results),
+    "_contained": ("contained", _one_of("_contained", "true", "false", "both")),
+    "_containedType": ("contained_type", _one_of("_containedType", "container", "contained")),
     "_total": ("total", _one_of("_total", "none", "estimate", "accurate")),
 }
 """Parameter → (field of Query, reader)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import Any, Protocol
 
 from fhir_server.errors import Invalid
@@ -34,18 +35,22 @@ class Sort(Protocol):
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:
         """Returns where a page ended; `documents` is not empty."""
 
+    def key(self, document: dict[str, Any]) -> Any:
+        """Returns what puts documents of several plans with the same kind of sort into one order."""
 
-def plan_sort(resource_type: str, keys: tuple[SortKey, ...]) -> Sort:
-    """Returns the cheapest exact way to sort by these keys."""
+
+def plan_sort(resource_type: str, keys: tuple[SortKey, ...], *, by_values: bool = False) -> Sort:
+    """Returns the cheapest exact way to sort by these keys, or with `by_values` one that all types share."""
     if not keys:
         return ByDate()
     first = keys[0]
-    if first.code == "_id":
+    if first.code == "_id" and (len(keys) == 1 or not by_values):
         return ByFields((("_id", -1 if first.descending else 1),))
     if len(keys) == 1 and first.code == "_lastUpdated":
         direction = -1 if first.descending else 1
         return ByFields((("lu", direction), ("_id", direction)))
-    if len(keys) == 1 and first.descending and first.code == type_table(resource_type).primary_date:
+    is_primary = first.descending and first.code == type_table(resource_type).primary_date
+    if len(keys) == 1 and is_primary and not by_values:
         # The sort key is this date, and what has none already comes last.
         return ByDate()
     return ByValues(tuple(_value(k) for k in keys))
@@ -68,6 +73,9 @@ class ByDate:
             seen = [*previous[1], *seen]
         return [last, seen]
 
+    def key(self, document: dict[str, Any]) -> Any:
+        return -int(document["sk"])
+
 
 @dataclass(frozen=True, slots=True)
 class ByFields:
@@ -87,6 +95,9 @@ class ByFields:
 
     def cursor(self, documents: Sequence[dict[str, Any]], previous: Cursor | None) -> Cursor:
         return [_plain(documents[-1][name]) for name, _ in self.fields]
+
+    def key(self, document: dict[str, Any]) -> Any:
+        return _key(document, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,9 @@ class ByValues:
         last = documents[-1]
         return [_plain(last.get(name)) for name, _ in self._order()]
 
+    def key(self, document: dict[str, Any]) -> Any:
+        return _key(document, self._order())
+
     @property
     def _width(self) -> int:
         return 2 * len(self.values) + 1
@@ -125,6 +139,22 @@ class ByValues:
         for i, value in enumerate(self.values):
             order += [(f"m{i}", 1), (f"s{i}", -1 if value.descending else 1)]
         return [*order, ("_id", 1)]
+
+
+def _key(document: dict[str, Any], order: Sequence[tuple[str, int]]) -> tuple[Any, ...]:
+    values = ((document.get(name), direction) for name, direction in order)
+    return tuple(_Descending(value) if direction < 0 else value for value, direction in values)
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class _Descending:
+    """A value that sorts the other way round."""
+
+    value: Any
+
+    def __lt__(self, other: _Descending) -> bool:
+        return bool(other.value < self.value)
 
 
 def _plain(value: Any) -> Any:
@@ -150,8 +180,15 @@ def _beyond(rows: Sequence[tuple[str, int, Any]]) -> Filter:
     return {"$or": branches}
 
 
+_AFTER_NAME = {"$substrBytes": ["$$e", {"$add": [{"$indexOfBytes": ["$$e", "="]}, 1]}, -1]}
+"""Without the parameter's name: a union of parameters has several."""
+
 _IS_WHOLE = {"$lt": [{"$indexOfBytes": ["$$e", INNER]}, 0]}
 """Not a word inside: Anne-Marie sorts as such, in either direction."""
+
+
+_VALUE = {"$first": {"$split": [_AFTER_NAME, "|"]}}
+"""What follows the value (system, type) would sort 1| after 12|."""
 
 
 def _value(key: SortKey) -> Value:
@@ -165,11 +202,7 @@ def _value(key: SortKey) -> Value:
         found = _filtered("$t", "$$e", [(f"{c}=", f"{c}>") for c in key.stored])
         if key.type == "string":
             found = {"$filter": {"input": found, "as": "e", "cond": _IS_WHOLE}}
-        else:
-            # What follows the value (system, type) would sort 1| after 12|.
-            value = {"$first": {"$split": ["$$e", "|"]}}
-            found = {"$map": {"input": found, "as": "e", "in": value}}
-        return Value({pick: found}, key.descending)
+        return Value({pick: {"$map": {"input": found, "as": "e", "in": _VALUE}}}, key.descending)
     if key.type != "quantity":
         return Value({pick: _starts([(c, f"{c}\x00") for c in key.stored])}, key.descending)
     canonical = {pick: _starts([(f"{c}=", f"{c}=~") for c in key.stored])}

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Constraint(NamedTuple):
+    """How far a history goes on one type, as the policy says."""
+
+    current: dict[str, Any]
+    """Filter of documents of the type's collection."""
+    past: dict[str, Any]
+    """The same for rows of the history."""
 
 
 @dataclass(frozen=True, slots=True)

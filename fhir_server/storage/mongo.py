@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo import ASCENDING, DESCENDING, GEOSPHERE, IndexModel, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -29,6 +29,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import TooCostly, Unavailable
+from fhir_server.search.contained import CONTAINED
+from fhir_server.search.parameters.position import POSITION
 
 Document = dict[str, Any]
 
@@ -41,6 +43,7 @@ STATE = "state"
 _SNAPSHOT_UNAVAILABLE = 246
 _SNAPSHOT_ATTEMPTS = 7
 
+CONTAINED_INDEX = "contained"
 TOKEN_INDEX = "token"  # noqa: S105  # of the index entries
 
 _HAS_PATIENT = {"p": {"$exists": True}}
@@ -50,7 +53,9 @@ RESOURCE_INDEXES = (
     IndexModel([("r.k", 1), ("r.lo", 1), ("r.hi", 1)], name="range"),
     IndexModel([("lu", -1), ("_id", -1)], name="updated"),
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
+    IndexModel([(f"{CONTAINED}.t", 1)], name=CONTAINED_INDEX, sparse=True),
 )
+LOCATION_INDEXES = (*RESOURCE_INDEXES, IndexModel([(POSITION, GEOSPHERE)], name="position"))
 # An AuditEvent is written on every access: it is asked by patient, by token or by time, never by
 # range or change, so it carries two indexes instead of five.
 AUDIT_INDEXES = (
@@ -64,6 +69,8 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
         IndexModel([("lu", DESCENDING), ("rt", DESCENDING), ("id", DESCENDING)], name="system"),
         IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
     ),
+    "AuditEvent": AUDIT_INDEXES,
+    "Location": LOCATION_INDEXES,
     STATE: (),
     # A lock only has to outlive the transactions that race for it.
     LOCKS: (IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=86_400),),
@@ -131,7 +138,7 @@ class Mongo:
         """Returns a collection for writing, created with its indexes when this process first writes to it."""
         collection = self.collection(name)
         if name not in self._prepared:
-            indexes = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
+            indexes = OTHER_INDEXES.get(name, RESOURCE_INDEXES)
             if indexes:
                 collection.create_indexes(list(indexes))
             self._prepared.add(name)

@@ -1,4 +1,4 @@
-"""Writes new index entries beside stored resources; versions and bytes stay as they are."""
+"""Writes new index entries beside resources and their old versions; versions and bytes stay as they are."""
 
 from __future__ import annotations
 
@@ -6,37 +6,60 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pymongo import UpdateOne
+from pymongo.collection import Collection
 
-from fhir_server.storage.mongo import Document, Mongo, translated
-from fhir_server.storage.stored import build_index, decompress
+from fhir_server.search.entries import prefix_range
+from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
+from fhir_server.storage.stored import OPTIONAL_FIELDS, PAST_FIELDS, build_index, decompress, past_tokens
 
 _BATCH = 500
 
+Parse = Callable[[bytes], Any]
 
-def rebuild_index(
-    mongo: Mongo, resource_type: str, base_url: str, parse: Callable[[bytes], Any]
-) -> Iterator[int]:
+
+def rebuild_index(mongo: Mongo, resource_type: str, base_url: str, parse: Parse) -> Iterator[int]:
     """Rebuilds one type batch by batch, in the order of the ids; yields the size of each batch."""
-    collection = mongo.prepared(resource_type)
-    last = ""
+    for batch in _batches(mongo.prepared(resource_type), {"$gt": ""}):
+        yield _write(
+            mongo.collection(resource_type), [_update(d, _entries(d, parse, base_url)) for d in batch]
+        )
+
+
+def rebuild_history(mongo: Mongo, resource_type: str, base_url: str, parse: Parse) -> Iterator[int]:
+    """Does the same with the old versions of one type."""
+    for batch in _batches(mongo.prepared(HISTORY), prefix_range(f"{resource_type}/")):
+        changes = []
+        for row in batch:
+            entries = {k: v for k, v in _entries(row, parse, base_url).items() if k in PAST_FIELDS}
+            changes.append(_update(row, entries | {"t": past_tokens(entries["t"])}))
+        yield _write(mongo.collection(HISTORY), changes)
+
+
+def _batches(collection: Collection[Document], ids: Document) -> Iterator[list[Document]]:
     while True:
         with translated():
-            batch = list(
-                collection.find({"_id": {"$gt": last}, "d": {"$exists": False}}, {"z": 1, "v": 1, "lu": 1})
-                .sort("_id", 1)
-                .limit(_BATCH)
-            )
-            if not batch:
-                return
-            collection.bulk_write([_update(d, parse, base_url) for d in batch], ordered=False)
-        last = batch[-1]["_id"]
-        yield len(batch)
+            query = {"_id": ids, "d": {"$exists": False}}
+            batch = list(collection.find(query, {"z": 1, "v": 1, "lu": 1}).sort("_id", 1).limit(_BATCH))
+        if not batch:
+            return
+        yield batch
+        ids = {"$gt": batch[-1]["_id"], **{k: v for k, v in ids.items() if k == "$lt"}}
 
 
-def _update(document: Document, parse: Callable[[bytes], Any], base_url: str) -> UpdateOne:
-    entries = build_index(parse(decompress(document["z"])), document["lu"], base_url)
+def _entries(document: Document, parse: Parse, base_url: str) -> Document:
+    return build_index(parse(decompress(document["z"])), document["lu"], base_url)
+
+
+def _update(document: Document, entries: Document) -> UpdateOne:
     change: Document = {"$set": entries}
-    if "p" not in entries:
-        change["$unset"] = {"p": ""}
+    gone = {name: "" for name in OPTIONAL_FIELDS if name not in entries}
+    if gone:
+        change["$unset"] = gone
     # A writer that came meanwhile has indexed its own version.
     return UpdateOne({"_id": document["_id"], "v": document["v"]}, change)
+
+
+def _write(collection: Collection[Document], changes: list[UpdateOne]) -> int:
+    with translated():
+        collection.bulk_write(changes, ordered=False)
+    return len(changes)

@@ -13,15 +13,16 @@ from typing import Any
 from pymongo.client_session import ClientSession
 
 from fhir_server.search.compile import Plan
+from fhir_server.search.contained import CONTAINED
 from fhir_server.search.entries import prefix_range
-from fhir_server.storage.history_window import HistoryWindow
+from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.mongo import HISTORY, TOKEN_INDEX, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
-_FOUND = {"t": 0, "r": 0}
+_FOUND = {"t": 0, "r": 0, CONTAINED: 0}
 """Index entries stay in the database."""
 
-_RANGES = {"r": 0}
+_RANGES = {"r": 0, CONTAINED: 0}
 
 _MATCHED = dict.fromkeys(("v", "lu", "m", "p", "sk", "z"), 1)
 """What a search reads of a match. To name it costs MongoDB less than to leave out the entries."""
@@ -49,12 +50,18 @@ class Resources:
         return read_document(resource_type, document) if document else None
 
     def vread(
-        self, resource_type: str, resource_id: str, version: int, session: ClientSession | None = None
+        self,
+        resource_type: str,
+        resource_id: str,
+        version: int,
+        constraint: Document,
+        session: ClientSession | None = None,
     ) -> Stored | None:
         """Returns a replaced version; the caller has read the current one under its constraint first."""
         key = f"{resource_type}/{resource_id}/{version}"
+        query = {"$and": [{"_id": {"$eq": key}}, constraint]}
         with translated():
-            row = self._mongo.collection(HISTORY).find_one({"_id": {"$eq": key}}, session=session)
+            row = self._mongo.collection(HISTORY).find_one(query, _FOUND, session=session)
         return read_document(resource_type, row) if row else None
 
     def find(
@@ -175,6 +182,18 @@ class Resources:
         with translated():
             return self._mongo.collection(resource_type).find_one(query, {"t": 1}, session=session)
 
+    def contains_any(self, resource_type: str, session: ClientSession | None = None) -> bool:
+        """True where a resource of the type contains others."""
+        query = {f"{CONTAINED}.t": {"$gte": ""}}
+        with translated():
+            collection = self._mongo.collection(resource_type)
+            return collection.find_one(query, {"_id": 1}, session=session) is not None
+
+    def union(self, parts: Sequence[Pipeline], last: list[Document]) -> list[Document]:
+        """Returns the rows of several pipelines, after the `last` stages of all of them together."""
+        with translated():
+            return self._versions([(name, stages) for name, stages in parts], last, None)
+
     def size(self, resource_type: str) -> int:
         """Returns about how many resources of a type there are, from the collection's metadata."""
         with translated():
@@ -199,7 +218,7 @@ class Resources:
 
     def history(
         self,
-        constraints: dict[str, Document],
+        constraints: dict[str, Constraint],
         window: HistoryWindow,
         limit: int,
         session: ClientSession | None = None,
@@ -210,7 +229,7 @@ class Resources:
         return [read_document(row["rt"], row) for row in (rows[:limit] if limit else rows)]
 
     def count_history(
-        self, constraints: dict[str, Document], window: HistoryWindow, session: ClientSession | None = None
+        self, constraints: dict[str, Constraint], window: HistoryWindow, session: ClientSession | None = None
     ) -> int:
         """Counts the versions that `history` would return over all pages."""
         whole = HistoryWindow(window.resource_id, window.since, window.at)
@@ -243,7 +262,9 @@ def _is_plain(stages: list[Document]) -> bool:
     return [next(iter(stage)) for stage in stages] in (["$match", "$sort", "$limit"], ["$match", "$sort"])
 
 
-def _history_pipelines(constraints: dict[str, Document], window: HistoryWindow, limit: int) -> list[Pipeline]:
+def _history_pipelines(
+    constraints: dict[str, Constraint], window: HistoryWindow, limit: int
+) -> list[Pipeline]:
     """Old versions from the history collection, and the current ones of each type's collection.
 
     All are in one order: newest first, then type and id, so that a page ends at a place and not at a moment.
@@ -251,13 +272,17 @@ def _history_pipelines(constraints: dict[str, Document], window: HistoryWindow, 
     if not constraints:
         return []
     old: list[Document] = [
-        {"$and": [{"rt": {"$eq": resource_type}}, constraint, *_after(window, resource_type, "id")]}
+        {"$and": [{"rt": {"$eq": resource_type}}, constraint.past, *_after(window, resource_type, "id")]}
         for resource_type, constraint in constraints.items()
     ]
     replaced: Document = {"$match": {"$and": [{"$or": old}, *_window_filter(window, "id")]}}
-    pipelines: list[Pipeline] = [(HISTORY, [replaced, *_newest(HISTORY_ORDER, limit)])]
+    pipelines: list[Pipeline] = [(HISTORY, [replaced, *_newest(HISTORY_ORDER, limit), {"$project": _FOUND}])]
     for resource_type, constraint in constraints.items():
-        conditions = [constraint, *_after(window, resource_type, "_id"), *_window_filter(window, "_id")]
+        conditions = [
+            constraint.current,
+            *_after(window, resource_type, "_id"),
+            *_window_filter(window, "_id"),
+        ]
         current: list[Document] = [
             {"$match": {"$and": conditions}},
             *_newest({"lu": -1, "_id": -1}, limit),

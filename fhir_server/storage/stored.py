@@ -9,7 +9,9 @@
 | p     | the patient whose compartment holds it; absent when none or several |
 | vis   | visibility labels as a bit set |
 | sk    | sort key: primary date, then a hash of the id |
-| t, r  | index entries (search/index.py); t is empty when deleted |
+| t, r  | index entries (search/index.py); t is empty when deleted; rows of the history have no words |
+| c     | index entries of what it contains (search/contained.py) |
+| g     | position of a Location, GeoJSON |
 | d     | true when deleted |
 | z     | JSON bytes, zstd; absent when deleted |
 """
@@ -17,6 +19,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -26,11 +29,15 @@ import zstandard
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import encode_json
+from fhir_server.search.contained import CONTAINED
+from fhir_server.search.entries import IN_CONTENT, IN_NARRATIVE
 from fhir_server.search.index import IndexEntries, extract_index
+from fhir_server.search.parameters.position import POSITION
 
 Document = dict[str, Any]
 
 _LEVEL = 3
+_WORDS = frozenset({IN_CONTENT, IN_NARRATIVE})
 _local = threading.local()
 
 
@@ -48,10 +55,12 @@ class Stored:
     """JSON as it was stored; empty when deleted."""
     deleted: bool
     patient: str
+    container: str = ""
+    """Type/id of the resource that contains it; "" for what stands by itself."""
 
     @property
     def reference(self) -> str:
-        return f"{self.resource_type}/{self.id}"
+        return f"{self.container}#{self.id}" if self.container else f"{self.resource_type}/{self.id}"
 
 
 def build_document(
@@ -83,6 +92,14 @@ def build_index(resource: Resource, last_updated: int, base_url: str) -> Documen
     return index_fields(extract_index(resource, last_updated, base_url))
 
 
+OPTIONAL_FIELDS = ("p", POSITION, CONTAINED)
+"""Of those by which a resource is found: absent where there is nothing to say."""
+
+
+PAST_FIELDS = ("p", "t", "r")
+"""Of those, the ones that an old version keeps: a policy asks for no more."""
+
+
 def index_fields(index: IndexEntries) -> Document:
     """Returns index entries as fields of a document."""
     fields: Document = {"sk": index.sort_key, "t": index.tokens, "r": index.ranges}
@@ -90,6 +107,10 @@ def index_fields(index: IndexEntries) -> Document:
     # patient then never sees it (HAPI #2222); it stays searchable by its reference tokens.
     if len(index.patients) == 1:
         fields["p"] = index.patients[0]
+    if index.position is not None:
+        fields[POSITION] = index.position
+    if index.contained:
+        fields[CONTAINED] = list(index.contained)
     return fields
 
 
@@ -102,14 +123,20 @@ def build_tombstone(document: Document, last_updated: int) -> Document:
 
 def build_history(resource_type: str, document: Document, until: int) -> Document:
     """Returns the history row of a version that another one replaced at `until` (ms)."""
-    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "z") if k in document}
+    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "r", "z") if k in document}
     row |= {
+        "t": past_tokens(document.get("t", [])),
         "_id": f"{resource_type}/{document['_id']}/{document['v']}",
         "rt": resource_type,
         "id": document["_id"],
         "until": until,
     }
     return row
+
+
+def past_tokens(tokens: Iterable[str]) -> list[str]:
+    """Returns the tokens by which a policy knows an old version; nobody searches old versions for words."""
+    return [t for t in tokens if t[:1] not in _WORDS and not t.partition("=")[0].endswith(":text")]
 
 
 def read_document(resource_type: str, document: Document) -> Stored:

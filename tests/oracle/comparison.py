@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fhir_server.fhir.json import encode_json
+from tests.oracle.granular_scopes import as_seen_with
 from tests.oracle.reference_search import Key, Resource, World
 from tests.oracle.searches import Search
 from tests.oracle.server_under_test import Answer, ServerUnderTest
@@ -20,20 +21,27 @@ class Comparison:
     def __init__(self, server: ServerUnderTest, world: World) -> None:
         self._server = server
         self._worlds = {"": world}
+        self._granular: tuple[str, str, World] = ("", "", world)
 
-    def world(self, patient: str) -> World:
+    def world(self, patient: str, scopes: str = "") -> World:
         if patient not in self._worlds:
             self._worlds[patient] = self._worlds[""].as_seen_by(patient)
-        return self._worlds[patient]
+        if not scopes:
+            return self._worlds[patient]
+        if self._granular[:2] != (patient, scopes):
+            self._granular = patient, scopes, as_seen_with(self._worlds[patient], scopes)
+        return self._granular[2]
 
     def difference(self, search: Search) -> str:
         """Returns what the two answers differ in; "" for nothing."""
-        answer = self._server.search(search.path, search.pairs, search.patient, http=search.http)
-        return differences(search, answer, self.world(search.patient))
+        answer = self._server.search(
+            search.path, search.pairs, search.patient, http=search.http, scopes=search.scopes
+        )
+        return differences(search, answer, self.world(search.patient, search.scopes))
 
     def expected(self, search: Search) -> set[Key]:
         """Returns what the search should find."""
-        return _expected(search, self.world(search.patient))
+        return _expected(search, self.world(search.patient, search.scopes))
 
     def shrink(self, search: Search) -> Search:
         """Returns the smallest search that still differs."""
@@ -59,6 +67,22 @@ def differences(search: Search, answer: Answer, world: World) -> str:
 
 
 def _expected(search: Search, world: World) -> set[Key]:
+    asked = search.result("_contained")
+    if asked:
+        return _expected_inside(search, world) | (
+            _expected_outside(search, world) if asked == "both" else set()
+        )
+    return _expected_outside(search, world)
+
+
+def _expected_inside(search: Search, world: World) -> set[Key]:
+    rows = world.contained(search.types[0], list(search.criteria))
+    if search.result("_containedType") == "contained":
+        return {(inner["resourceType"], inner["id"]) for _, inner in rows}
+    return {(container["resourceType"], container["id"]) for container, _ in rows}
+
+
+def _expected_outside(search: Search, world: World) -> set[Key]:
     found = [r for t in search.types for r in world.search(t, list(search.criteria), search.compartment)]
     return {(r["resourceType"], r["id"]) for r in found}
 
@@ -100,6 +124,9 @@ def _matches(search: Search, answer: Answer, expected: set[Key]) -> str:
     if _only_counts(search):
         return f"{len(keys)} entries where only the count is asked" if keys else ""
     missing, surplus = expected - set(keys), set(keys) - expected
+    most = int(search.result("_maxresults") or 0)
+    if most and len(keys) == len(set(keys)) == min(most, len(expected)):
+        missing = set()
     if missing or surplus:
         return (
             f"missing {sorted(missing)[:5]} ({len(missing)}), surplus {sorted(surplus)[:5]} ({len(surplus)})"
@@ -125,6 +152,8 @@ def _order(search: Search, answer: Answer, world: World) -> str:
 
 
 def _included(search: Search, answer: Answer, world: World) -> str:
+    if not search.includes:
+        return "included for nothing" if any(answer.included) else ""
     for matches, included in zip(answer.matches, answer.included, strict=True):
         sources: list[Resource] = [world.resources[key] for key in matches]
         expected = world.included(sources, list(search.includes))
@@ -147,8 +176,11 @@ def shrink(search: Search, differ: Differ) -> Search:
 def _smaller(search: Search) -> Iterator[Search]:
     if search.http:
         yield replace(search, http=False)
-    if search.patient:
+    if search.patient and not search.scopes:
         yield replace(search, patient="")
+    for word in search.scopes.split():
+        if "?" in word:
+            yield replace(search, scopes=search.scopes.replace(word, word.partition("?")[0]))
     if search.compartment:
         yield replace(search, compartment=None)
     if search.is_of_system:

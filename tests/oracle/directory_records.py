@@ -74,7 +74,9 @@ def _organization(m: Maker) -> Resource:
 
 
 def _location(m: Maker) -> Resource:
-    found = _place(m) | m.within(0.5, status=lambda: m.pick(("active", "suspended")), address=m.address)
+    position = lambda: dict(zip(("latitude", "longitude"), m.pick(pools.PLACES), strict=True))
+    found = _place(m) | m.within(0.7, position=position)
+    found |= m.within(0.5, status=lambda: m.pick(("active", "suspended")), address=m.address)
     return found | m.within(
         0.5, managingOrganization=lambda: m.reference("Organization"), partOf=lambda: m.reference("Location")
     )

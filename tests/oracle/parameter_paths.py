@@ -77,6 +77,7 @@ Organization type token type
 Location address-city string address.city
 Location identifier token identifier
 Location name string name + alias
+Location near special position
 Location organization reference managingOrganization
 Location partof reference partOf
 Location status token status

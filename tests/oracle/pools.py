@@ -94,6 +94,17 @@ MOMENTS = [
 MINUTES = ["2024-01-01T00:00Z", "2023-12-31T23:59Z", "2024-01-01T00:30+01:00", "2024-01-01T00:00"]
 """Searches may leave the seconds out; resources may not."""
 
+PLACES = [
+    (Decimal("48.8566"), Decimal("2.3522")),
+    (Decimal("48.8606"), Decimal("2.3376")),
+    (Decimal("45.764"), Decimal("4.8357")),
+    (Decimal("-17.5"), Decimal("179.9")),
+    (Decimal("-17.6"), Decimal("-179.9")),
+    (Decimal("90"), Decimal("0")),
+    (Decimal("0"), Decimal("0")),
+]
+"""(latitude, longitude)"""
+
 NUMBERS = [
     1,
     Decimal("1.0"),

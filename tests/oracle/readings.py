@@ -5,6 +5,7 @@ Calendar and figures come from tests/unit/search/specification.py, which shares 
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -252,6 +253,25 @@ def reference_matches(value: Any, text: str, modifier: str, base_url: str) -> bo
         return False
     type_, _, id_ = asked.rpartition("/")
     return id_ == found[1] and found[0] in (type_ or modifier or found[0],)
+
+
+_EARTH_METRES = 6_371_008.8
+_METRES = {"": 1000.0, "km": 1000.0, "m": 1.0, "mi": 1609.344, "[mi_i]": 1609.344}
+
+
+def near_matches(value: Resource, text: str) -> bool:
+    """[latitude]|[longitude]|[distance]|[units]: along a great circle; without a distance 5 km."""
+    latitude, longitude, *rest = (plain(p) for p in parts(text, "|"))
+    distance, unit = (*rest, "", "")[:2]
+    most = float(distance) * _METRES[unit] if distance else 5000.0
+    here = math.radians(float(latitude)), math.radians(float(longitude))
+    there = math.radians(float(value["latitude"])), math.radians(float(value["longitude"]))
+    # The angle between two vectors from the centre of the Earth.
+    one, other = (
+        (math.cos(a) * math.cos(b), math.cos(a) * math.sin(b), math.sin(a)) for a, b in (here, there)
+    )
+    chord = math.dist(one, other)
+    return _EARTH_METRES * 2 * math.asin(min(1.0, chord / 2)) <= most + 0.01
 
 
 def sort_values(kind: str, value: Any) -> list[Any]:

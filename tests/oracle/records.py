@@ -45,12 +45,18 @@ COUNTS = {
 """Resources of each type; a tenth more are written and deleted."""
 
 
+CONTAINABLE = ("Practitioner", "Organization", "Medication", "Observation", "Location")
+"""Types that are contained in others now and then."""
+
+
 class Maker:
     """Draws resources; each method is one type or data type."""
 
     def __init__(self, seed: int, base_url: str) -> None:
         self.random = Random(seed)
         self.base_url = base_url
+        self.contain: Callable[[str], str] | None = None
+        """Puts a resource of a type into the one that is being made and returns its id."""
 
     def maybe(self, chance: float) -> bool:
         return self.random.random() < chance
@@ -134,6 +140,8 @@ class Maker:
 
     def reference(self, *types: str) -> Resource:
         type_ = self.pick(types)
+        if self.contain is not None and type_ in CONTAINABLE and self.maybe(0.12):
+            return {"reference": f"#{self.contain(type_)}", "type": type_}
         # Some lead to what was deleted, or never was.
         id_ = f"x{self.random.randrange(int(COUNTS.get(type_, 3) * 1.15) + 1)}"
         form = self.random.random()

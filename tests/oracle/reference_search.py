@@ -128,8 +128,51 @@ class World:
         code, _, type_ = head.partition(":")
         parameter = parameters(resource_type)[code]
         types = (type_,) if type_ else DEFINITIONS.search_parameters(resource_type)[code].target
-        good = {(t, i) for t in types if t in TYPES and _is_known(t, rest) for i in self.ids(t, rest, text)}
-        return [r["id"] for r in self.of_type(resource_type) if self.targets(r, parameter) & good]
+        known = [t for t in types if t in TYPES and _is_known(t, rest)]
+        good = {(t, i) for t in known for i in self.ids(t, rest, text)}
+        return [
+            r["id"]
+            for r in self.of_type(resource_type)
+            if self.targets(r, parameter) & good or self._looks_inside(r, parameter, known, (rest, text))
+        ]
+
+    def _looks_inside(
+        self, resource: Resource, parameter: Parameter, types: list[str], asked: tuple[str, str]
+    ) -> bool:
+        """ "A chained condition will be evaluated inside contained resources." """
+        if "contained" not in resource:
+            return False
+        named = {v.get("reference") for v in self.values(resource, parameter) if isinstance(v, dict)}
+        return any(
+            f"#{id_.partition('#')[2]}" in named
+            and inner["resourceType"] in types
+            and self._inside(inner, *asked)
+            for id_, inner in contained_in(resource).items()
+        )
+
+    def contained(self, resource_type: str, criteria: Pairs) -> list[tuple[Resource, Resource]]:
+        """The contained resources of a type that match all criteria, each after its container."""
+        return [
+            (container, inner)
+            for container in self.resources.values()
+            if "contained" in container
+            for inner in contained_in(container).values()
+            if inner["resourceType"] == resource_type and all(self._inside(inner, *c) for c in criteria)
+        ]
+
+    def _inside(self, inner: Resource, name: str, text: str) -> bool:
+        """Whether something contained meets a criterion; its id is none that a search knows."""
+        if name.startswith("_has:") or name.partition(":")[0] in ("_list", "_id"):
+            return False
+        head, dot, rest = name.partition(".")
+        if not dot:
+            return self._matches(inner, name, text)
+        code, _, type_ = head.partition(":")
+        parameter = parameters(inner["resourceType"])[code]
+        declared = DEFINITIONS.search_parameters(inner["resourceType"])[code].target
+        types = [t for t in ((type_,) if type_ else declared) if t in TYPES and _is_known(t, rest)]
+        good = {(t, i) for t in types for i in self.ids(t, rest, text)}
+        return bool(self.targets(inner, parameter) & good)
 
     def _having(self, resource_type: str, name: str, text: str) -> list[str]:
         """_has:Observation:patient:code=1234: what Observations with that code refer to by patient."""
@@ -181,6 +224,8 @@ class World:
             if modifier == "of-type":
                 return readings.of_type_matches(value, text)
             return readings.token_matches(value, text, implied)
+        if kind == "special":
+            return readings.near_matches(value, text)
         if kind == "string":
             return readings.string_matches(value, text, modifier)
         if kind == "uri":
@@ -229,6 +274,8 @@ class World:
     def _brought(self, sources: list[Resource], name: str, text: str) -> set[Key]:
         source, _, rest = text.partition(":")
         code, _, type_ = rest.partition(":")
+        if (name, text) == ("_revinclude", "*"):
+            return {key for t in TYPES for key in self._brought(sources, name, f"{t}:*")}
         if name.startswith("_revinclude"):
             keys = {(r["resourceType"], r["id"]) for r in sources}
             referring = [
@@ -246,6 +293,13 @@ class World:
             for target in self.targets(r, parameter)
             if type_ in ("", target[0])
         }
+
+
+def contained_in(resource: Resource) -> dict[str, Resource]:
+    """The contained resources by their ids, which begin with Type/id of the container."""
+    own = f"{resource['resourceType']}/{resource['id']}"
+    ids = [f"{own}#{inner['id']}" for inner in resource.get("contained", ())]
+    return {id_: inner | {"id": id_} for id_, inner in zip(ids, resource.get("contained", ()), strict=True)}
 
 
 def _references(resource_type: str, code: str) -> list[Parameter]:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from tests.oracle import pools, readings
 from tests.oracle.parameter_paths import IMPLIED, TYPES, Parameter, at, parameters
-from tests.oracle.records import COUNTS
+from tests.oracle.records import CONTAINABLE, COUNTS
 from tests.oracle.reference_search import DEFINITIONS, Key, World
 
 PREFIXES = ["", "", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
@@ -32,6 +32,8 @@ class Search:
     compartment: Key | None = None
     patient: str = ""
     """The patient to whom the caller's token is bound."""
+    scopes: str = ""
+    """The scopes of the caller's token; "" for reading everything."""
     results: tuple[tuple[str, str], ...] = ()
     includes: tuple[tuple[str, str], ...] = ()
     http: bool = False
@@ -58,7 +60,8 @@ class Search:
     def __str__(self) -> str:
         caller = f" by a token of Patient/{self.patient}" if self.patient else ""
         query = urlencode(self.pairs, safe="/:|,$")
-        return f"GET {self.path}?{query}{caller}{' over HTTP' if self.http else ''}"
+        scopes = f" with {self.scopes}" if self.scopes else ""
+        return f"GET {self.path}?{query}{caller}{scopes}{' over HTTP' if self.http else ''}"
 
 
 def escape(text: str) -> str:
@@ -94,7 +97,24 @@ class Searches:
             search = replace(search, patient=f"x{self.random.randrange(PATIENTS)}")
         if not search.is_of_system and self.maybe(0.2):
             search = replace(search, includes=self._includes(search.types[0]))
-        return replace(search, results=self._results(search), http=self.maybe(0.02))
+        search = replace(search, results=self._results(search), http=self.maybe(0.02))
+        if not search.is_of_system and self.maybe(0.06):
+            search = self._of_contained(search)
+        return search
+
+    def _of_contained(self, search: Search) -> Search:
+        """Asks for what is contained; its types are few."""
+        type_ = self.pick((*CONTAINABLE, *CONTAINABLE, search.types[0]))
+        criteria = search.criteria
+        if type_ != search.types[0]:
+            criteria = tuple(self.criterion(type_) for _ in range(self.pick((0, 1, 1, 1, 2))))
+        results = tuple((n, t) for n, t in search.results if n != "_sort")
+        more = (("_contained", self.pick(("true", "true", "both"))),)
+        if self.maybe(0.7):
+            more += (("_containedType", self.pick(("container", "contained", "contained"))),)
+        return replace(
+            search, types=(type_,), criteria=criteria, compartment=None, includes=(), results=results + more
+        )
 
     def _type(self) -> str:
         return self.random.choices(TYPES, [COUNTS[t] ** 0.7 for t in TYPES])[0]
@@ -126,27 +146,31 @@ class Searches:
             return (self.pick((("_summary", "count"), ("_count", "0"))),)
         found = []
         if self.maybe(0.35):
-            keys = self.random.sample(
-                self._sortable(search), 2 if self.maybe(0.3) and not search.is_of_system else 1
-            )
+            sortable = self._sortable(search)
+            keys = self.random.sample(sortable, min(len(sortable), 2 if self.maybe(0.3) else 1))
             found.append(("_sort", ",".join(self.pick(("", "-")) + k for k in keys)))
         found.append(("_count", str(self.pick((3, 7, 20, 50, 200, 1000, 1000, 1000)))))
+        if self.maybe(0.05):
+            found.append(("_maxresults", str(self.pick((1, 3, 10, 60)))))
         if self.maybe(0.2):
             found.append(("_total", self.pick(("accurate", "accurate", "none", "estimate"))))
         return tuple(found)
 
     def _sortable(self, search: Search) -> list[str]:
-        if search.is_of_system:
-            return ["_id", "_lastUpdated"]
-        known = parameters(search.types[0]).values()
         # The page gives the versions of a canonical no order.
-        return [p.code for p in known if (p.type in SORTED and p.code != "_profile") or p.code == "_id"]
+        sortable = [
+            {(p.code, p.type) for p in parameters(t).values() if p.type in SORTED and p.code != "_profile"}
+            for t in search.types
+        ]
+        return ["_id", *sorted(code for code, _ in set.intersection(*sortable))]
 
     def _includes(self, type_: str) -> tuple[tuple[str, str], ...]:
         return tuple(self._include(type_) for _ in range(self.random.randint(1, 3)))
 
     def _include(self, type_: str) -> tuple[str, str]:
         iterate = ":iterate" if self.maybe(0.3) else ""
+        if self.maybe(0.03):
+            return "_revinclude", "*"
         if self.maybe(0.4):
             source, code = self._referrer(type_)
             if code:
@@ -278,6 +302,8 @@ class Searches:
         draw = {"string": self._string, "uri": self._uri, "reference": self._reference, "date": self._date}
         if kind in draw:
             return draw[kind](value, modifier)
+        if kind == "special":
+            return self._near(value)
         return self._number(value) if kind == "number" else self._quantity(value)
 
     def _token(self, type_: str, value: Any, modifier: str, code: str) -> str:
@@ -339,6 +365,17 @@ class Searches:
         return str(
             self.pick((id_, f"{type_}/{id_}", f"{type_}/{id_}", f"{self.world.base_url}/{type_}/{id_}"))
         )
+
+    def _near(self, value: Any) -> str:
+        latitude, longitude = self.pick(pools.PLACES)
+        if value is not None and self.maybe(0.5):
+            latitude, longitude = value["latitude"], value["longitude"]
+        if self.maybe(0.2):
+            latitude = min(Decimal(90), latitude + Decimal("0.01"))
+        distance = self.pick(
+            ("", "|0|km", "|1", "|2|km", "|1500|m", "|1|mi", "|30|km", "|400||", "|9000", "|30000|km")
+        )
+        return f"{latitude}|{longitude}{distance.rstrip('|')}"
 
     def _date(self, value: Any, modifier: str) -> str:
         ends = (

@@ -57,6 +57,7 @@ class ServerUnderTest:
         self._callers: dict[str, AccessContext] = {"": running.inside.system_context("oracle")}
         self._clients: dict[str, FhirHttp] = {}
         self.base_url = running.base_url
+        self.mongo = running.inside.mongo
 
     def write(self, steps: list[tuple[str, Resource]]) -> World:
         """Writes in order and returns what is there at the end, as the server last changed it."""
@@ -78,7 +79,11 @@ class ServerUnderTest:
         given = {k: meta[k] for k in ("versionId", "lastUpdated")}
         return written | {"meta": written.get("meta", {}) | given}
 
-    def _caller(self, patient: str) -> AccessContext:
+    def _caller(self, patient: str, scopes: str = "") -> AccessContext:
+        if scopes:
+            types, base_url = self._server.definitions.resource_types, self.base_url
+            parsed = parse_scopes(scopes, types, base_url)
+            return replace(self._callers[""], token_id="granular", scopes=parsed, patient=patient)
         if patient not in self._callers:
             scopes = parse_scopes("patient/*.rs", self._server.definitions.resource_types)
             self._callers[patient] = replace(
@@ -86,11 +91,16 @@ class ServerUnderTest:
             )
         return self._callers[patient]
 
-    def search(self, path: str, pairs: Pairs, patient: str = "", *, http: bool = False) -> Answer:
-        """Walks all pages of a search."""
+    def search(
+        self, path: str, pairs: Pairs, patient: str = "", *, http: bool = False, scopes: str = ""
+    ) -> Answer:
+        """Walks all pages of a search; over HTTP, or by a token with these scopes."""
         answer = Answer(200)
         for _ in range(MAX_PAGES):
-            status, bundle = (self._over_http if http else self._inside)(path, pairs, patient)
+            if http and not scopes:
+                status, bundle = self._over_http(path, pairs, patient)
+            else:
+                status, bundle = self._inside(path, pairs, self._caller(patient, scopes))
             if status != 200:
                 return Answer(status, error=str(bundle.get("issue", bundle)))
             entries = bundle.get("entry", [])
@@ -103,15 +113,30 @@ class ServerUnderTest:
             pairs = parse_qsl(urlsplit(following[0]).query, keep_blank_values=True)
         raise AssertionError(f"{path}?{pairs}: more than {MAX_PAGES} pages")
 
-    def _inside(self, path: str, pairs: Pairs, patient: str) -> tuple[int, Resource]:
+    def _inside(self, path: str, pairs: Pairs, caller: AccessContext) -> tuple[int, Resource]:
         segments = tuple(path.split("/")) if path else ()
         try:
-            response = self._server.interact(
-                self._caller(patient), FhirRequest("GET", segments, tuple(pairs))
-            )
+            response = self._server.interact(caller, FhirRequest("GET", segments, tuple(pairs)))
         except FhirError as error:
             return error.status, {"issue": error.diagnostics}
         return response.status, _json(response.body)
+
+    def history(self, path: str, scopes: str, count: int) -> tuple[list[Resource], set[int]]:
+        """Walks all pages of a history by a token with scopes; returns its entries and totals."""
+        rows: list[Resource] = []
+        totals: set[int] = set()
+        pairs: Pairs = [("_count", str(count))]
+        for _ in range(MAX_PAGES):
+            status, bundle = self._inside(path, pairs, self._caller("", scopes))
+            if status != 200:
+                raise AssertionError(f"{path} answered {status}: {bundle}")
+            rows += bundle.get("entry", [])
+            totals.add(bundle["total"])
+            following = [link["url"] for link in bundle["link"] if link["relation"] == "next"]
+            if not following:
+                return rows, totals
+            pairs = parse_qsl(urlsplit(following[0]).query, keep_blank_values=True)
+        raise AssertionError(f"{path}: more than {MAX_PAGES} pages")
 
     def modifiers(self) -> frozenset[str]:
         """The modifiers, of those the oracle knows, that the server takes."""
@@ -138,4 +163,7 @@ def _json(body: Any) -> Resource:
 
 
 def _key(entry: Resource) -> Key:
-    return entry["resource"]["resourceType"], entry["resource"]["id"]
+    type_, id_ = entry["resource"]["resourceType"], entry["resource"]["id"]
+    container, mark, contained = entry["fullUrl"].rpartition("#")
+    # What is contained is told apart by what contains it.
+    return (type_, "/".join(container.split("/")[-2:]) + mark + contained) if mark else (type_, id_)

@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from fhir_server.policy.granular import compile_parameters
+from fhir_server.search.matching import matches
 from tests.oracle.comparison import differences, leave_out_records
 from tests.oracle.conftest import Round
+from tests.oracle.granular_scopes import granular_scope, plain_parameter, shows, with_granular_scopes
 from tests.oracle.parameter_paths import TYPES, at, parameters
 from tests.oracle.reference_search import DEFINITIONS
 from tests.oracle.searches import Search
@@ -33,6 +36,52 @@ def test_the_server_agrees_with_the_oracle(round_: Round) -> None:
         pytest.fail(f"{len(wrong)} of {round_.count} searches differ:\n" + "\n".join([*shown, *records]))
     # Searches that find nothing would agree for nothing.
     assert matched > round_.count // 3
+
+
+def test_a_granular_token_searches_what_its_scopes_show_and_nothing_else(round_: Round) -> None:
+    """Roots, chains, reverse chains, lists, includes, pages and totals, as if the rest did not exist."""
+    matched = hidden = 0
+    wrong: list[str] = []
+    for _ in range(round_.count // 5):
+        search = with_granular_scopes(round_.searches)
+        if round_.comparison.difference(search):
+            wrong.append(round_.comparison.explain(search))
+        found = round_.comparison.expected(search)
+        matched += bool(found)
+        hidden += found != round_.comparison.expected(replace(search, scopes=""))
+    assert not wrong, f"{len(wrong)} searches differ:\n" + "\n".join(wrong[:SHOWN])
+    assert matched > round_.count // 25
+    assert hidden > round_.count // 25
+
+
+def test_a_granular_token_reads_the_versions_that_meet_its_scope_one_by_one(round_: Round) -> None:
+    shown = hidden = 0
+    for number in range(2 * len(TYPES)):
+        type_ = TYPES[number % len(TYPES)]
+        scope = granular_scope(round_.searches, type_)
+        everything, _ = round_.server.history(f"{type_}/_history", f"system/{type_}.rs", 1000)
+        expected = [r for r in everything if "resource" in r and shows(round_.world, scope, r["resource"])]
+        found, totals = round_.server.history(f"{type_}/_history", scope, 7)
+        assert found == expected, scope
+        assert totals == {len(expected)}, scope
+        assert round_.server.history("_history", scope, 50)[0] == expected, scope
+        shown, hidden = shown + len(expected), hidden + len(everything) - len(expected)
+    assert shown > 100
+    assert hidden > 100
+
+
+def test_a_document_in_hand_meets_a_filter_when_the_database_finds_it(round_: Round) -> None:
+    """What a write is held to (search/matching.py) is what a search would find."""
+    documents = {type_: list(round_.server.mongo.collection(type_).find()) for type_ in TYPES}
+    met = 0
+    for number in range(round_.count // 4):
+        type_ = TYPES[number % len(TYPES)]
+        pairs = tuple(plain_parameter(round_.searches, type_) for _ in range(1 + number % 2))
+        asked = compile_parameters(type_, pairs, round_.server.base_url)
+        found = {d["_id"] for d in round_.server.mongo.collection(type_).find(asked, {"_id": 1})}
+        assert {d["_id"] for d in documents[type_] if matches(asked, d)} == found, (type_, pairs)
+        met += bool(found)
+    assert met > round_.count // 16
 
 
 @pytest.mark.parametrize("change", ["lost", "added", "twice", "unsorted", "total", "include"])

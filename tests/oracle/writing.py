@@ -18,8 +18,24 @@ _MAKERS = CLINICAL_RECORDS | DIRECTORY_RECORDS
 
 def make_record(maker: Maker, resource_type: str, id_: str) -> Resource:
     """Returns one resource of a type."""
-    elements = {key.rstrip("_"): value for key, value in _MAKERS[resource_type](maker).items()}
-    return {"resourceType": resource_type, "id": id_} | maker.meta() | elements
+    contained: list[Resource] = []
+
+    def contain(type_: str) -> str:
+        maker.contain = None  # nothing contained contains
+        inner = {"resourceType": type_, "id": f"c{len(contained)}"} | _elements(maker, type_)
+        maker.contain = contain
+        contained.append(inner)
+        return str(inner["id"])
+
+    maker.contain = contain
+    elements = _elements(maker, resource_type)
+    maker.contain = None
+    inside = {"contained": contained} if contained else {}
+    return {"resourceType": resource_type, "id": id_} | maker.meta() | inside | elements
+
+
+def _elements(maker: Maker, resource_type: str) -> Resource:
+    return {key.rstrip("_"): value for key, value in _MAKERS[resource_type](maker).items()}
 
 
 def write_steps(seed: int, base_url: str) -> list[tuple[str, Resource]]:

@@ -8,7 +8,7 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import parse_canonical, parse_reference
 from fhir_server.fhirpath.node import Node
-from fhir_server.search.entries import URL, escape, prefix_range
+from fhir_server.search.entries import CONTAINED_TARGET, URL, escape, prefix_range
 from fhir_server.search.escapes import unescape
 from fhir_server.search.parameters import token
 from fhir_server.search.parameters.parameter_type import TYPE, Asked, Match, ParameterType, TokenPattern
@@ -62,8 +62,10 @@ def _from_text(text: str, base_url: str, *, canonical: bool) -> list[str]:
     reference = parse_reference(text, base_url)
     if reference is not None and reference.kind == "local":
         return [f"={reference.id}|{reference.type}"]
-    if not text or (reference is not None and reference.kind == "contained"):
+    if not text:
         return []
+    if reference is not None and reference.kind == "contained":
+        return [f"{CONTAINED_TARGET}{reference.id}"] if reference.id else []
     urls = [text]
     if canonical and ("|" in text or "#" in text):
         urls.append(parse_canonical(text).url)

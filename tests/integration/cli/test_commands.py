@@ -53,7 +53,34 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(
     assert not any(token in row for row in kept)
 
 
-@pytest.mark.parametrize("scope", ["nonsense", "", "patient/*.rs"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("patient/*.read openid launch/patient", "--patient", "1"),
+        ("http://smarthealthit.org/fhir/scopes/system/*.read",),
+        ("patient/Observation.rs?category=laboratory&status=final", "--patient", "1"),
+        ("user/*.rs", "--fhir-user", "Practitioner/7"),
+        ("user/*.rs", "--fhir-user", "Practitioner/7", "--patient", "1"),
+    ],
+)
+def test_a_token_takes_every_form_of_scope(invoke: Any, arguments: tuple[str, ...]) -> None:
+    result = invoke("token", "--scope", *arguments)
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.strip()) >= 43
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "nonsense",
+        "",
+        "patient/*.rs",
+        "user/*.rs",
+        "launch/patient",
+        "openid",
+        "system/Patient.rs?gender:not=male",
+    ],
+)
 def test_a_token_that_could_grant_nothing_is_refused_in_a_sentence(invoke: Any, scope: str) -> None:
     result = invoke("token", "--scope", scope)
     assert result.exit_code == 1

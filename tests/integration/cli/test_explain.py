@@ -22,6 +22,18 @@ def test_a_bound_token_uses_the_index_of_its_patient(invoke: Any) -> None:
     assert "index      patient" in result.output
 
 
+def test_a_granular_scope_is_in_the_plan_and_its_index_leads(invoke: Any) -> None:
+    scope = "system/Patient.rs?family=martin"
+    result = invoke("explain", "--scope", scope, "Patient")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[1:3] == ["  index      token", "  keys       1"]
+    other = invoke("explain", "--json", "--scope", "system/Patient.rs?family=curie", "Patient?family=mar")
+    assert "results    0" in other.output
+    assert "family=curie" in other.output
+    refused = invoke("explain", "--scope", "patient/Patient.rs", "Patient")
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+
+
 def test_what_would_be_refused_is_told_with_the_whole_plan_on_demand(invoke: Any) -> None:
     result = invoke("explain", "--json", "Patient?gender:not=male")
     assert "refused on a large database: gender:not alone would look at every Patient" in result.output

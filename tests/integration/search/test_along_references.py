@@ -153,6 +153,7 @@ INCLUDED = {
         "Condition/k",
     },
     "Patient?_id=p2&_revinclude=Group:*": {"Group/g1"},
+    "Observation?_id=a&_revinclude=*": {"Observation/b", "List/l1"},
     "Patient?_id=p2&_revinclude=Observation:derived-from": set(),
     "?_type=Condition,Encounter&_include=Condition:subject": {"Patient/p2"},
 }
@@ -179,9 +180,7 @@ REFUSED = {
     "Patient?_include=Patient:name": 400,
     "Patient?_include=Patient:organization:Nothing": 400,
     "Patient?_include:down=Patient:organization": 400,
-    "Patient?_revinclude=*": 400,
     "?_type=Nothing": 400,
-    "?_type=Patient&family=x&_sort=family": 400,
     "?_type=Patient,Condition&family=x": 400,
     "Observation/a/Patient": 404,
     "Patient/p1/Organization": 404,

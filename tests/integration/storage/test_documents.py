@@ -9,7 +9,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from fhir_server.fhir.json import parse_json
-from fhir_server.storage.mongo import AUDIT_INDEXES, OTHER_INDEXES, RESOURCE_INDEXES, Mongo
+from fhir_server.storage.mongo import OTHER_INDEXES, RESOURCE_INDEXES, Mongo
 from fhir_server.storage.stored import decompress
 from tests.examples import body, create, entries, entry, observation, patient, total, transaction
 from tests.http_client import FhirHttp
@@ -76,7 +76,7 @@ def test_a_tombstone_keeps_whose_it_was_and_nothing_else(fhir: FhirHttp, databas
 def test_collections_have_their_indexes(fhir: FhirHttp, database: Any, name: str) -> None:
     create(fhir, patient())
     fhir.post("", transaction(entry("POST", "Patient", patient(), ifNoneExist="identifier=never")))
-    expected = AUDIT_INDEXES if name == "AuditEvent" else OTHER_INDEXES.get(name, RESOURCE_INDEXES)
+    expected = OTHER_INDEXES.get(name, RESOURCE_INDEXES)
     assert set(database[name].index_information()) == {"_id_", *(i.document["name"] for i in expected)}
 
 
@@ -150,3 +150,35 @@ def test_index_entries_survive_a_reindex(server: RunningServer, fhir: FhirHttp, 
     server.inside.reindex(["Patient"])
     assert total(fhir, "Patient?identifier=reindex") == 1
     assert database["Patient"].find_one({"_id": stored["id"]}, {"z": 1, "v": 1, "lu": 1}) == before
+
+
+def test_old_versions_keep_the_entries_of_parameters_and_no_words(
+    server: RunningServer, fhir: FhirHttp, database: Any
+) -> None:
+    stored = create(fhir, patient("old", gender="female", name=[{"family": "Curie"}]))
+    fhir.put(f"Patient/{stored['id']}", stored | {"gender": "other"})
+    key = {"_id": f"Patient/{stored['id']}/1"}
+    row = database["history"].find_one(key)
+    assert {"*", "gender=female|", "family=curie"} <= set(row["t"])
+    assert not any(t.startswith(("#", "&")) or ":text=" in t for t in row["t"])
+    app = server.client("system/Patient.rs?gender=female,other")
+    assert body(app.get(f"Patient/{stored['id']}/_history"))["total"] == 2
+    database["history"].update_one(key, {"$unset": {"t": "", "r": "", "p": ""}})
+    assert body(app.get(f"Patient/{stored['id']}/_history"))["total"] == 1
+    server.inside.reindex(["Patient"])
+    assert database["history"].find_one(key) == row
+    assert body(app.get(f"Patient/{stored['id']}/_history"))["total"] == 2
+
+
+def test_many_old_versions_are_indexed_again_in_batches(
+    server: RunningServer, fhir: FhirHttp, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_server.storage.rebuild._BATCH", 2)
+    for _ in range(3):
+        stored = create(fhir, {"resourceType": "Organization", "name": "one"})
+        fhir.put(f"Organization/{stored['id']}", stored | {"name": "two"})
+    database["history"].update_many({"rt": "Organization"}, {"$unset": {"t": ""}})
+    seen: list[tuple[str, int]] = []
+    server.inside.reindex(["Organization"], lambda name, done: seen.append((name, done)))
+    assert ("Organization, old versions", 3) in seen
+    assert database["history"].count_documents({"rt": "Organization", "t": "name=one"}) == 3

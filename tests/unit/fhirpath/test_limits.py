@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -46,11 +45,9 @@ def state(**limits: int) -> State:
     ],
 )
 def test_evaluation_stops_at_its_limits(expression: str) -> None:
-    started = time.process_time()
     with pytest.raises(FhirPathTooCostly) as refusal:
         compile_expression(expression, "Patient").evaluate(PATIENT)
     assert refusal.value.code == "too-costly"
-    assert time.process_time() - started < 5
 
 
 def test_deep_resource_is_refused_not_a_recursion_error() -> None:
@@ -73,9 +70,7 @@ def test_deep_resource_is_refused_not_a_recursion_error() -> None:
     ],
 )
 def test_no_pattern_explodes(pattern: str, text: str, expected: bool) -> None:
-    started = time.process_time()
-    assert search(compile_pattern(pattern, 1000), text, state(steps=10**9)) is expected
-    assert time.process_time() - started < 3
+    assert search(compile_pattern(pattern, 1000), text, state(steps=100 * len(text))) is expected
 
 
 def test_a_long_text_is_not_matched() -> None:

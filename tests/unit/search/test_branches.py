@@ -74,7 +74,17 @@ parameters = st.one_of(
     st.tuples(st.just("value-quantity"), st.tuples(prefixes, values.map("{}||mg".format)).map("".join)),
     st.tuples(st.just("code-value-quantity"), prefixes.map("urn:a|x${}2||mg".format)),
 )  # fmt: skip
-constraints = st.sampled_from([{}, {"p": {"$eq": "a"}}])
+_FINAL: Document = {"$and": [{"t": {"$eq": "status=final|"}}]}
+constraints = st.sampled_from(
+    [
+        {},
+        {"p": {"$eq": "a"}},
+        {"p": {"$in": ["a", "b"]}},
+        {"p": {"$eq": "a"}} | _FINAL,
+        _FINAL,
+        {"$or": [{"p": {"$eq": "a"}}, {"p": {"$eq": "b"}} | _FINAL]},
+    ]
+)
 
 
 def read(*asked: tuple[str, str], resource_type: str = "Observation") -> Query:

@@ -15,7 +15,7 @@ from fhir_server.search.chain import resolve
 from fhir_server.search.compile import compile_query
 from fhir_server.search.index import extract_index
 from fhir_server.search.parse import parse_query
-from fhir_server.search.query import Query
+from fhir_server.search.query import Chain, Query
 from fhir_server.settings import find_artefacts
 from tests.unit.search.stored_filter import matches
 
@@ -67,6 +67,9 @@ class FakeLookup:
         found = self.ids(query, required=True)
         tokens = [t for d in self._stored if d["_id"] in found for t in d["t"]]
         return [t.partition("=")[2].partition("|")[0] for t in tokens if t.partition("=")[0] in codes]
+
+    def containing(self, resource_type: str, chain: Chain) -> list[str]:
+        return []
 
     def tokens(self, resource_type: str, prefix: str) -> None:
         return None

@@ -17,7 +17,7 @@ from fhir_server.search.compile import compile_query
 from fhir_server.search.cost import describe_scan
 from fhir_server.search.index import extract_index
 from fhir_server.search.parse import parse_query
-from fhir_server.search.query import Query, normalised_criteria
+from fhir_server.search.query import Chain, Query, normalised_criteria
 from tests.unit.search.stored_filter import Document, matches
 
 BASE_URL = "https://example.org/fhir"
@@ -50,6 +50,9 @@ class Stored:
 
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         raise AssertionError(query)
+
+    def containing(self, resource_type: str, chain: Chain) -> list[str]:
+        return []
 
     def tokens(self, resource_type: str, start: str) -> list[str]:
         return sorted(

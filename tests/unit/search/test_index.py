@@ -84,6 +84,17 @@ def test_strings_are_stored_folded_and_as_written() -> None:
     assert tokens(patient, "phonetic") == []
 
 
+def test_quantities_that_differ_in_their_system_are_all_stored() -> None:
+    of_ucum = {"value": Decimal("0.001"), "unit": "mg", "system": UCUM, "code": "mg"}
+    components = [
+        {"code": {"text": "x"}, "valueQuantity": q}
+        for q in ({"value": Decimal("0.0010"), "unit": "mg"}, of_ucum)
+    ]
+    observation = {"resourceType": "Observation", "id": "1", "component": components}
+    keys = {r["k"] for r in extract_index(observation, 0).ranges}
+    assert {"component-value-quantity=~mg", f"component-value-quantity=g|{hash_system(UCUM)}"} <= keys
+
+
 @pytest.mark.parametrize(
     ("subject", "found"),
     [
@@ -92,7 +103,8 @@ def test_strings_are_stored_folded_and_as_written() -> None:
         ({"reference": "http://a.org/fhir/Patient/1"}, ["=http://a.org/fhir/Patient/1|url"]),
         ({"reference": "http://a.org/fhir/Patient/1/_history/2"}, ["=http://a.org/fhir/Patient/1|url"]),
         ({"reference": "urn:uuid:1"}, ["=urn:uuid:1|url"]),
-        ({"reference": "#contained"}, ["~"]),
+        ({"reference": "#contained"}, [":contained=contained"]),
+        ({"reference": "#"}, ["~"]),
         ({"reference": "no reference"}, ["=no reference|url"]),
         ({"display": "somebody"}, ["~"]),
         ({"identifier": {"value": "9", "system": LOINC}}, [f":identifier=9|{hash_system(LOINC)}"]),

@@ -127,11 +127,6 @@ def test_summaries_of_text_take_no_includes() -> None:
         parse("Patient", ("_summary", "text"), ("_include", "Patient:link"))
 
 
-def test_near_has_no_index_yet() -> None:
-    with pytest.raises(NotSupported, match="cannot be searched"):
-        parse("Location", ("near", "1|2"))
-
-
 @pytest.mark.parametrize(
     ("resource_type", "name", "text", "error"), [r for r in REFUSED if r[3] is NotSupported]
 )

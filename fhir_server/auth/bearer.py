@@ -20,7 +20,7 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc6750.errors import InvalidTokenError
 
 from fhir_server.auth.dpop import ALGORITHMS, InvalidProof, Proven, verify_proof
-from fhir_server.auth.scopes import is_resource_scope, named_scopes, resource_scopes
+from fhir_server.auth.scopes import OPERATOR
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, LoginRequired
 from fhir_server.policy.context import AccessContext
@@ -131,26 +131,23 @@ class _DpopValidator(_BearerValidator):
 
 def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
     words = str(row.scope).split()
-    # What is no name of ours must be a scope on resources, or the token is of another release.
-    text = " ".join(resource_scopes(words) if _is_known(words) else words)
+    text = " ".join(word for word in words if word not in OPERATOR)
+    types = load_definitions().resource_types
+    scopes = parse_scopes(text, types, base_url) if text else Scopes((), "")
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
-        scopes=parse_scopes(text, load_definitions().resource_types, base_url) if text else Scopes((), ""),
+        scopes=scopes,
+        patients=tuple(row.patients),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
         purpose=row.purpose or "TREAT",
-        named_scopes=named_scopes(words),
+        named_scopes=(*scopes.context, *(word for word in words if word in OPERATOR)),
         account_id=row.account_id or "",
         grant_id=row.grant_id or "",
         encounter=row.encounter or "",
     )
     return _Token(context, row.expires_at, revoked, row.jkt or "")
-
-
-def _is_known(words: list[str]) -> bool:
-    known = named_scopes(words)
-    return all(word in known or is_resource_scope(word) for word in words)
 
 
 class Authenticator:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.auth.scopes import levels, named_scopes, narrow, resource_scopes, split_scopes
+from fhir_server.auth.scopes import levels, narrow, resource_scopes, split_scopes
 from fhir_server.errors import Invalid
 
 TYPES = ("Patient", "Observation", "Condition")
@@ -86,4 +86,3 @@ def test_scopes_are_told_apart_by_what_they_speak_of() -> None:
     text = ["openid", "launch/patient", "patient/*.rs", "user/Patient.r", "__introspect"]
     assert levels(text) == {"patient", "user"}
     assert resource_scopes(text) == ["patient/*.rs", "user/Patient.r"]
-    assert named_scopes(text) == ("openid", "launch/patient", "__introspect")

@@ -27,6 +27,8 @@ REFRESH = ("offline_access", "online_access")
 INTROSPECT, LAUNCH = "__introspect", "__launch"
 """May introspect tokens of all clients; may open apps for the persons of an EHR."""
 OPERATOR = (INTROSPECT, LAUNCH)
+NAMED = frozenset({*IDENTITY, *CONTEXT, *REFRESH, *OPERATOR})
+"""All that say nothing of resources, but launch/<type>."""
 
 
 def split_scopes(text: str) -> list[str]:

@@ -140,9 +140,11 @@ class AccessTokens:
         if not key:
             return False
         # A row that is gone gives no right either.
-        return self._documents.rows(document).objects(pk=key, revoked_at=None).first() is None
+        standing = self._documents.rows(document).objects(pk=key, revoked_at=None)
+        return standing.only("pk").as_pymongo().first() is None
 
     def _disabled(self, row: AccessToken) -> bool:
-        client = self._documents.rows(Client).objects(pk=row.client_id).only("status").first()
+        registered = self._documents.rows(Client).objects(pk=row.client_id)
+        client = registered.only("status").as_pymongo().first()
         # The operator's tokens, and those of tests, name clients that are registered nowhere.
-        return client.status != "active" if client is not None else bool(row.family_id)
+        return client["status"] != "active" if client is not None else bool(row.family_id)

@@ -81,7 +81,9 @@ def install_pages(app: Flask, parts: Parts, finish: Callable[[str, Decision], Re
 
 
 def read_professions(artefacts: Path) -> Mapping[str, str]:
-    """Returns the professions of TRE_G15 in words, by code."""
+    """Returns the professions of TRE_G15 in words, by code; none where the artefacts lack them."""
     path = artefacts / "profiles" / "CodeSystem-TRE-G15-ProfessionSante.json"
+    if not path.is_file():
+        return {}
     concepts = json.loads(path.read_text("utf-8")).get("concept", [])
     return {concept["code"]: concept["display"] for concept in concepts}

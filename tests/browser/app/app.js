@@ -8,6 +8,7 @@ if (!query.has("state")) {
     scope: query.get("scope"),
     redirectUri: "index.html",
     pkceMode: "required",
+    refreshTokenWithClientId: true, // a public app says who it is: RFC 6749 §6, §3.2.1
   }).catch((error) => show("state", `failed: ${error.message}`));
 } else {
   FHIR.oauth2.ready().then(async (client) => {

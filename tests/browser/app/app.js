@@ -1,5 +1,7 @@
 // The SMART JavaScript client as its documentation shows it. https://docs.smarthealthit.org/client-js/
 const show = (id, text) => { document.getElementById(id).textContent = text; };
+// A public app says who it is when it refreshes, too: RFC 6749 §6, §3.2.1.
+FHIR.oauth2.settings.refreshTokenWithClientId = true;
 const query = new URLSearchParams(location.search);
 if (!query.has("state")) {
   FHIR.oauth2.authorize({
@@ -8,7 +10,6 @@ if (!query.has("state")) {
     scope: query.get("scope"),
     redirectUri: "index.html",
     pkceMode: "required",
-    refreshTokenWithClientId: true, // a public app says who it is: RFC 6749 §6, §3.2.1
   }).catch((error) => show("state", `failed: ${error.message}`));
 } else {
   FHIR.oauth2.ready().then(async (client) => {

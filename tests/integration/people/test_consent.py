@@ -182,3 +182,13 @@ def test_a_part_of_a_scope_is_granted_instead_of_the_whole(server: RunningServer
     assert part in scope
     assert "patient/Observation.rs" not in scope
     assert "patient/Patient.rs" in scope
+
+
+def test_beside_a_wildcard_no_limit_is_offered_that_would_not_hold(server: RunningServer) -> None:
+    scope = "patient/*.rs patient/Observation.rs"
+    browser = Browser(server)
+    browser.get(authorize_url(server, add_app(server, scope), scope))
+    browser.log_in("zoe")
+    choices = browser.page.form("/auth/consent").choices
+    assert ("scope", "patient/Observation.rs") in choices
+    assert not [name for name, _ in choices if name == "narrower"]

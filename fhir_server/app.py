@@ -137,8 +137,16 @@ class Server:
 
     def check(self) -> list[tuple[str, bool, str]]:
         """Returns (what, whether it works, details) for what a running server needs."""
+        # Flask comes with it, and who only imports this module needs none.
+        from fhir_server.auth.upstream import ProvidersError, read_providers
+
         rows = [("definitions", True, f"{len(self.definitions.resource_types)} resource types of R4 4.0.1")]
         rows.append(("capabilities", True, f"{len(self.declared.types)} resource types declared"))
+        try:
+            names = [provider.title for provider in read_providers(self.settings.identity_providers)]
+        except ProvidersError as error:
+            return [*rows, ("identity providers", False, str(error))]
+        rows.append(("identity providers", True, ", ".join(names) or "none"))
         try:
             self.mongo.ping()
         except FhirError as error:

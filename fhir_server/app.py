@@ -207,9 +207,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_access_log(app)
     app.register_blueprint(build_health(server.mongo.ping))
     prefix = urlsplit(settings.base_url).path or "/fhir"
-    api = install_auth(app, server, server.logins.current)
+    api = install_auth(app, server, server.logins.current, lambda reason: pages.refusal(reason))
     api.server.is_session_alive = server.logins.is_alive
-    install_pages(app, server, api.authorization.finish)
+    pages = install_pages(app, server, api.authorization.finish)
     install_cors(app, prefix, urlsplit(settings.issuer_url).path, server.oauth.clients.origins)
     if settings.sample_app:
         folder = settings.artefacts / "seed_data" / "sample_app"

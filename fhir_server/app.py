@@ -146,8 +146,16 @@ class Server:
 
     def check(self) -> list[tuple[str, bool, str]]:
         """Returns (what, whether it works, details) for what a running server needs."""
+        # Flask comes with it, and who only imports this module needs none.
+        from fhir_server.auth.upstream import ProvidersError, read_providers
+
         rows = [("definitions", True, f"{len(self.definitions.resource_types)} resource types of R4 4.0.1")]
         rows.append(("capabilities", True, f"{len(self.declared.types)} resource types declared"))
+        try:
+            names = [provider.title for provider in read_providers(self.settings.identity_providers)]
+        except ProvidersError as error:
+            return [*rows, ("identity providers", False, str(error))]
+        rows.append(("identity providers", True, ", ".join(names) or "none"))
         try:
             self.mongo.ping()
         except FhirError as error:
@@ -208,9 +216,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_access_log(app)
     app.register_blueprint(build_health(server.mongo.ping))
     prefix = urlsplit(settings.base_url).path or "/fhir"
-    api = install_auth(app, server, server.logins.current)
+    api = install_auth(app, server, server.logins.current, lambda reason: pages.refusal(reason))
     api.server.is_session_alive = server.logins.is_alive
-    install_pages(app, server, api.authorization.finish)
+    pages = install_pages(app, server, api.authorization.finish)
     install_cors(app, prefix, urlsplit(settings.issuer_url).path, server.oauth.clients.origins)
     if settings.sample_app:
         folder = settings.artefacts / "seed_data" / "sample_app"

@@ -218,7 +218,12 @@ SETTINGS: tuple[Setting, ...] = (
         60_000,
     ),
     Setting("TOKEN_CACHE_SECONDS", INTEGER, "5", "How long a worker trusts a token it has read.", 0, 300),
-    Setting("ISSUER_URL", URL, "", "Public URL of the authorization server; empty: /auth beside BASE_URL."),
+    Setting(
+        "ISSUER_URL",
+        URL,
+        "",
+        "Public URL of the authorization server, with path /auth; empty: beside BASE_URL.",
+    ),
     Setting("CODE_SECONDS", INTEGER, "60", "Life of an authorization code.", 1, 600),
     Setting("ACCESS_TOKEN_SECONDS", INTEGER, "900", "Life of an access token of an app.", 5, 3600),
     Setting("SYSTEM_TOKEN_SECONDS", INTEGER, "300", "Life of an access token of a system.", 5, 3600),
@@ -280,6 +285,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{setting.name} {error}{shown}")
     if not problems and values["default_count"] > values["max_count"]:
         problems.append("DEFAULT_COUNT must not exceed MAX_COUNT")
+    if urlsplit(values.get("issuer_url", "/auth")).path != "/auth":
+        problems.append("ISSUER_URL must be a URL whose path is /auth")
     if problems:
         raise SettingsError(problems)
     values.setdefault("base_url", default_base_url(values["host"], values["port"]))

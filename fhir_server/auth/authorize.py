@@ -112,6 +112,7 @@ class AuthorizationEndpoint:
                 account_id=person.account_id,
                 fhir_user=person.fhir_user,
                 scope=" ".join(scopes),
+                patients=tuple(person.patients),
                 patient=patient,
                 encounter=str(launch.get("encounter") or granted.encounter),
                 response=response_context(launch),

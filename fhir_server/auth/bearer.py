@@ -20,10 +20,11 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc6750.errors import InvalidTokenError
 
 from fhir_server.auth.dpop import ALGORITHMS, InvalidProof, Proven, verify_proof
+from fhir_server.auth.scopes import OPERATOR
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Invalid, LoginRequired
 from fhir_server.policy.context import AccessContext
-from fhir_server.policy.scopes import parse_scopes
+from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.storage.oauth.access_tokens import AccessToken, AccessTokens
 from fhir_server.storage.oauth.replays import Replays
 
@@ -129,13 +130,19 @@ class _DpopValidator(_BearerValidator):
 
 
 def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
+    words = str(row.scope).split()
+    text = " ".join(word for word in words if word not in OPERATOR)
+    types = load_definitions().resource_types
+    scopes = parse_scopes(text, types, base_url) if text else Scopes((), "")
     context = AccessContext(
         client_id=row.client_id,
         token_id=row.token_id,
-        scopes=parse_scopes(row.scope, load_definitions().resource_types, base_url),
+        scopes=scopes,
+        patients=tuple(row.patients),
         patient=row.patient or "",
         fhir_user=row.fhir_user or "",
         purpose=row.purpose or "TREAT",
+        named_scopes=(*scopes.context, *(word for word in words if word in OPERATOR)),
         account_id=row.account_id or "",
         grant_id=row.grant_id or "",
         encounter=row.encounter or "",

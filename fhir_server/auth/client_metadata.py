@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from authlib.oauth2 import OAuth2Error
 
 from fhir_server.auth.fetch import NotFetched, check_url
-from fhir_server.auth.key_sets import UnusableKeys, read_key_set
+from fhir_server.auth.key_sets import UnusableKeys, read_stored_key_set
 from fhir_server.auth.scopes import split_scopes
 from fhir_server.errors import Invalid
 from fhir_server.storage.oauth.clients import AUTH_METHODS
@@ -143,13 +143,13 @@ def _check_uris(fields: Mapping[str, Any]) -> None:
             raise InvalidMetadata("An origin is https://host or https://host:port.")
 
 
-def _check_keys(fields: Mapping[str, Any], private_addresses: bool) -> None:
+def _check_keys(fields: dict[str, Any], private_addresses: bool) -> None:
     given = [name for name in ("jwks", "jwks_uri") if fields[name]]
     if fields["auth_method"] == "private_key_jwt" and len(given) != 1:
         raise InvalidMetadata("private_key_jwt needs either jwks or jwks_uri.")
     try:
         if fields["jwks"]:
-            read_key_set(fields["jwks"])
+            fields["jwks"] = read_stored_key_set(fields["jwks"])
         if fields["jwks_uri"]:
             check_url(fields["jwks_uri"], private_addresses=private_addresses)
     except (UnusableKeys, NotFetched) as error:

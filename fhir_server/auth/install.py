@@ -10,7 +10,6 @@ from flask import Flask
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.authorize import AuthorizationEndpoint, CurrentPerson, ErrorPage
 from fhir_server.auth.bearer import Authenticator
-from fhir_server.auth.error_page import error_page
 from fhir_server.auth.register import Registration
 from fhir_server.auth.routes import AuthApi, build_auth_api, build_discovery
 from fhir_server.auth.server import SmartServer
@@ -38,8 +37,8 @@ class Parts(Protocol):
 def install_auth(
     app: Flask,
     parts: Parts,
-    current_person: CurrentPerson = lambda request: None,
-    show_error: ErrorPage = error_page,
+    current_person: CurrentPerson,
+    show_error: ErrorPage,
 ) -> AuthApi:
     """Registers the blueprints; the pages for people call `finish` of what is returned here."""
     settings = parts.settings

@@ -72,7 +72,7 @@ def _who(server: SmartServer, authenticator: Authenticator, request: SmartReques
             raise InvalidClientError(
                 description="The access token is not known, expired or revoked."
             ) from None
-        if INTROSPECT not in context.scopes.context:
+        if INTROSPECT not in context.named_scopes:
             raise NotAllowed(f"The token needs the scope {INTROSPECT}.")
         return context.client_id, True
     client = authenticate(server, request, CONFIDENTIAL, "introspect")

@@ -25,6 +25,7 @@ _SHORTEST_CACHE = 5
 _CACHED = 500
 _MOST_KEYS = 20
 _LEAST_RSA_BITS = 2048
+_MEMBERS = ("kty", "kid", "n", "e", "crv", "x", "y")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})", re.ASCII)
 
 Fetch = Callable[[str], Fetched]
@@ -47,6 +48,13 @@ def read_key_set(document: Any) -> list[RSAKey | ECKey]:
     if len(set(names)) != len(names):
         raise UnusableKeys("two keys of a key set have the same kid and kty")
     return found
+
+
+def read_stored_key_set(document: Any) -> dict[str, Any]:
+    """Returns of a JWK Set what is kept: usable keys, and of each only what a public key needs."""
+    read_key_set(document)
+    keys = [key for key in document["keys"] if _read_key(key) is not None]
+    return {"keys": [{name: key[name] for name in _MEMBERS if name in key} for key in keys]}
 
 
 def _read_key(key: Any) -> RSAKey | ECKey | None:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from fhir_server.settings import SettingsError
 from fhir_server.storage.oauth.signing_keys import SigningKeys
 
 ALGORITHM = "RS256"
@@ -27,7 +29,7 @@ class Keys:
     def __init__(self, stored: SigningKeys, days: int, given: Path | None = None) -> None:
         self._stored = stored
         self._days = days
-        self._given = None if given is None else _named(RSAKey.import_key(given.read_bytes()))
+        self._given = None if given is None else _read_file(given)
         self._lock = threading.Lock()
         self._read: tuple[float, list[RSAKey]] = (0.0, [])
 
@@ -62,6 +64,18 @@ class Keys:
             self._stored.add(str(key.kid), period, key.as_dict(private=True), ends)
             rows = self._stored.list()
         return [_named(RSAKey.import_key(dict(row.jwk))) for row in rows]
+
+
+def _read_file(path: Path) -> RSAKey:
+    """Returns the key that the operator gives; says in a sentence when it is none."""
+    try:
+        key = RSAKey.import_key(path.read_bytes())
+        usable = key.is_private and key.raw_value.key_size >= _BITS
+    except (JoseError, ValueError, TypeError, OSError):
+        usable = False
+    if not usable:
+        raise SettingsError([f"SIGNING_KEY: {path} is no private RSA key of {_BITS} bits or more in PEM"])
+    return _named(key)
 
 
 def _named(key: RSAKey) -> RSAKey:

@@ -17,7 +17,7 @@ from fhir_server.policy.context import AccessContext
 
 def open_app(server: SmartServer, context: AccessContext, document: Any) -> dict[str, Any]:
     """Returns the launch value and the URL to open; the caller needs the scope __launch."""
-    if LAUNCH not in context.scopes.context:
+    if LAUNCH not in context.named_scopes:
         raise Forbidden(f"the token needs the scope {LAUNCH}")
     asked = read_launch(document)
     client_id, person = asked.pop("client_id"), asked.pop("fhirUser", context.fhir_user)

@@ -14,13 +14,31 @@ from fhir_server.fhir.reference import parse_reference
 _ID = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 500}
 _URL = {"type": "string", "pattern": "^https?://[^\\s]+$", "maxLength": 2000}
+
+
+def _object(*required: str, **properties: Any) -> dict[str, Any]:
+    """The schema of an object that has these properties and no others."""
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**schema, "required": list(required), "minProperties": 1}
+
+
+_CODING = _object(system=_TEXT, version=_TEXT, code=_TEXT, display=_TEXT)
+_CONCEPT = _object(text=_TEXT, coding={"type": "array", "items": _CODING, "maxItems": 20})
+_IDENTIFIER = _object(
+    use=_TEXT,
+    type=_CONCEPT,
+    system=_TEXT,
+    value=_TEXT,
+    period=_object(start=_TEXT, end=_TEXT),
+    assigner=_object(reference=_TEXT, display=_TEXT),
+)
 _ITEM = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
         "reference": _TEXT,
         "canonical": _TEXT,
-        "identifier": {"type": "object", "minProperties": 1, "maxProperties": 10},
+        "identifier": _IDENTIFIER,
         "type": {"type": "string", "pattern": "^[A-Z][A-Za-z]{1,63}$"},
         "role": _TEXT,
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
@@ -23,6 +24,8 @@ class SmartRequest(OAuth2Request):
         super().__init__(method, uri, headers=headers)
         self.payload = BasicOAuth2Payload(parameters)
         self.parameters = parameters
+        self.received_at = datetime.now(UTC)
+        """How long it waits here afterwards is no fault of the client."""
         self.address = ""
         """Network address of the caller, for the audit trail."""
         self.request_id = ""

@@ -29,7 +29,12 @@ from fhir_server.auth.tokens import TokenIssuer
 from fhir_server.fhir.json import encode_json
 from fhir_server.settings import Settings
 
-NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+NO_STORE = (
+    ("Cache-Control", "no-store"),
+    ("Pragma", "no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
 
 
 class SmartServer(AuthorizationServer):

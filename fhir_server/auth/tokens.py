@@ -46,6 +46,7 @@ class TokenIssuer:
             scope=scope,
             patient=str(family.patient),
             fhir_user=str(family.fhir_user),
+            patients=tuple(family.patients),
             encounter=str(family.encounter),
             purpose=str(family.purpose),
             account_id=str(family.account_id),

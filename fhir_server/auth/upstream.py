@@ -68,6 +68,8 @@ def read_providers(path: Path | None) -> tuple[Provider, ...]:
     problems = [f"{path}: {e.json_path}: {e.message}" for e in Draft202012Validator(schema).iter_errors(rows)]
     if problems:
         raise ProvidersError("\n".join(problems))
+    if len({row["name"] for row in rows}) < len(rows):
+        raise ProvidersError(f"{path}: two providers have the same name")
     return tuple(Provider(**{**row, "accepted_acr": tuple(row["accepted_acr"])}) for row in rows)
 
 

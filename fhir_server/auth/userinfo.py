@@ -11,6 +11,6 @@ from fhir_server.policy.context import AccessContext
 
 def userinfo(server: SmartServer, context: AccessContext) -> dict[str, Any]:
     """Returns who stands behind a token that was granted openid."""
-    if "openid" not in context.scopes.context or not context.account_id:
+    if "openid" not in context.named_scopes or not context.account_id:
         raise Forbidden("the token needs the scope openid")
-    return server.id_tokens.claims(context.account_id, context.fhir_user, list(context.scopes.context))
+    return server.id_tokens.claims(context.account_id, context.fhir_user, list(context.named_scopes))

@@ -23,6 +23,8 @@ class AccessContext:
     """Logical ids of the Patients whose records the person holds or represents, beside the person's own."""
     purpose: str = "TREAT"
     """Code of http://terminology.hl7.org/CodeSystem/v3-ActReason."""
+    named_scopes: tuple[str, ...] = ()
+    """Scopes that say nothing of resources: openid, launch/patient, offline_access, __introspect …"""
     account_id: str = ""
     """The account of the person; what people see of her is not in it."""
     grant_id: str = ""

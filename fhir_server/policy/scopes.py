@@ -19,15 +19,9 @@ LEVELS = ("patient", "user", "system")
 URI_PREFIX = "http://smarthealthit.org/fhir/scopes/"
 """A scope may be written as a URI."""
 
-INTROSPECT, LAUNCH = "__introspect", "__launch"
-"""May introspect tokens of all clients; may open apps for the persons of an EHR."""
-
-OPERATOR = (INTROSPECT, LAUNCH)
-"""Scopes of this server's own, which an operator allows to a system."""
-
 CONTEXT_SCOPES = frozenset(
     {"openid", "fhirUser", "profile", "launch", "launch/patient", "launch/encounter"}
-    | {"offline_access", "online_access", *OPERATOR}
+    | {"offline_access", "online_access"}
 )
 """What asks for an identity, a context or a lasting token, and grants no access to a resource."""
 
@@ -93,7 +87,7 @@ def parse_scopes(text: str, resource_types: tuple[str, ...], base_url: str = "")
     return _parse(text, resource_types, base_url)
 
 
-@lru_cache(maxsize=512)  # scopes may be as long as MAX_CHARACTERS
+@lru_cache(maxsize=4096)
 def _parse(text: str, resource_types: tuple[str, ...], base_url: str) -> Scopes:
     words = sorted({word for word in text.split(" ") if word})
     if not words:

@@ -38,7 +38,7 @@ CONTRAST = """() => {
   return low;
 }"""
 UNLABELLED = """() => [...document.querySelectorAll("input:not([type=hidden]), textarea, select")]
-  .filter((e) => !e.labels.length && !e.getAttribute("aria-label") && e.ariaHidden !== "true")
+  .filter((e) => !e.labels.length && !e.getAttribute("aria-label") && !e.matches("[aria-hidden=true]"))
   .map((e) => e.name)"""
 SMALL = """() => [...document.querySelectorAll("button, .button, .field input")]
   .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 24)

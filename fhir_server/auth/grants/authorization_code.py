@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, UnauthorizedClientError
@@ -61,6 +60,6 @@ class CodeGrant(TokenGrant, AuthorizationCodeGrant):
     def _refuse(self, code: AuthorizationCode) -> None:
         """Ends what came of a code that is used a second time. RFC 6749 §4.1.2"""
         used = self.server.stores.codes.used_at(code)
-        if used is not None and (datetime.now(UTC) - used).total_seconds() > PARALLEL_SECONDS:
+        if used is not None and (self.request.received_at - used).total_seconds() > PARALLEL_SECONDS:
             self.server.revoke_family(str(code.family_id), "code-reused", self.request)
         raise InvalidGrantError("The code was used, or is too old.")

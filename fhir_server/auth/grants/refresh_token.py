@@ -5,7 +5,6 @@ https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#step-6-refresh-acce
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
@@ -52,7 +51,7 @@ class RefreshGrant(TokenGrant, RefreshTokenGrant):
         used = self.server.stores.families.claim(row)
         if used is None:
             return
-        if (datetime.now(UTC) - used).total_seconds() > PARALLEL_SECONDS:
+        if (self.request.received_at - used).total_seconds() > PARALLEL_SECONDS:
             self.server.revoke_family(str(row.family_id), "refresh-token-reused", self.request)
         raise InvalidGrantError("The refresh token was used.")
 

@@ -24,7 +24,6 @@ from fhir_server.auth.pages.patient import build_patient
 from fhir_server.auth.pages.second_factor import build_second_factor
 from fhir_server.auth.pages.security import build_security
 from fhir_server.auth.pages.upstream import build_come_back, build_leave
-from fhir_server.auth.people import People
 from fhir_server.errors import FhirError
 
 _log = logging.getLogger("fhir_server")
@@ -53,9 +52,8 @@ OPEN = frozenset(
 _BOTH = ["GET", "POST"]
 
 
-def build_pages(people: People, prefix: str = "/auth") -> tuple[Blueprint, Blueprint]:
+def build_pages(pages: Pages, prefix: str = "/auth") -> tuple[Blueprint, Blueprint]:
     """Returns the blueprints of the pages for all people and for administrators."""
-    pages = Pages(people)
     own, admin = Blueprint("people", __name__, url_prefix=prefix), Blueprint("admin", __name__)
     for name, view in (
         ("login", build_login(pages)),
@@ -76,7 +74,7 @@ def build_pages(people: People, prefix: str = "/auth") -> tuple[Blueprint, Bluep
     _add(pages, admin, "/admin/clients", "clients", build_clients(pages), _BOTH)
     _add(pages, admin, "/admin/clients/<client_id>", "client", build_client(pages), _BOTH)
     for blueprint in (own, admin):
-        blueprint.after_request(people.logins.set_cookies)
+        blueprint.after_request(pages.people.logins.set_cookies)
         blueprint.after_request(protect)
     return own, admin
 

@@ -6,6 +6,7 @@ Only what was offered can be granted: what the form sends is compared with the r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -51,7 +52,10 @@ def _record(pages: Pages, visit: Visit) -> Candidate | None:
 
 def _lines(pages: Pages, visit: Visit) -> list[ScopeLine]:
     language = pages.language(visit.journey)
-    return [describe(scope, language) for scope in visit.pending.scopes]
+    lines = [describe(scope, language) for scope in visit.pending.scopes]
+    everything = {line.kind for line in lines if line.is_everything}
+    # Beside a line that gives everything, a limit would promise what it does not hold.
+    return [replace(line, narrower=()) if line.kind in everything else line for line in lines]
 
 
 def granted(lines: Sequence[ScopeLine], ticked: Sequence[str], narrower: Sequence[str]) -> tuple[str, ...]:

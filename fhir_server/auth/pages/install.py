@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.decision import Decision
 from fhir_server.auth.pages.blueprints import build_pages
+from fhir_server.auth.pages.page import Pages
 from fhir_server.auth.passkeys import RelyingParty
 from fhir_server.auth.people import People
 from fhir_server.auth.session import EXTENSION, Logins
@@ -52,7 +53,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def install_pages(app: Flask, parts: Parts, finish: Callable[[str, Decision], Response]) -> People:
+def install_pages(app: Flask, parts: Parts, finish: Callable[[str, Decision], Response]) -> Pages:
     """Registers the pages; `finish` ends an authorization request."""
     settings, prefix = parts.settings, urlsplit(parts.settings.issuer_url).path or "/auth"
     providers = read_providers(settings.identity_providers)
@@ -75,13 +76,16 @@ def install_pages(app: Flask, parts: Parts, finish: Callable[[str, Decision], Re
     )
     app.extensions[EXTENSION] = parts.logins
     app.extensions["fhir_server_people"] = people
-    for blueprint in build_pages(people, prefix):
+    pages = Pages(people)
+    for blueprint in build_pages(pages, prefix):
         app.register_blueprint(blueprint)
-    return people
+    return pages
 
 
 def read_professions(artefacts: Path) -> Mapping[str, str]:
-    """Returns the professions of TRE_G15 in words, by code."""
+    """Returns the professions of TRE_G15 in words, by code; none where the artefacts lack them."""
     path = artefacts / "profiles" / "CodeSystem-TRE-G15-ProfessionSante.json"
+    if not path.is_file():
+        return {}
     concepts = json.loads(path.read_text("utf-8")).get("concept", [])
     return {concept["code"]: concept["display"] for concept in concepts}

@@ -97,6 +97,11 @@ class Pages:
         """Returns the page that says what went wrong; `reason` is a name that its template knows."""
         return self.render("error", journey, status, reason=reason, login=self.login())
 
+    def refusal(self, reason: str) -> Response:
+        """Returns the page for a request that cannot be answered; `reason` is for developers of apps."""
+        page = self.render("refusal", Journey(), 400, reason=reason)
+        return protect(self.people.logins.set_cookies(page))
+
     def login(self) -> Login | None:
         """Returns who is logged in."""
         return self.people.logins.current(request)

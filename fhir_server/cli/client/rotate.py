@@ -22,13 +22,13 @@ from fhir_server.cli.surroundings import local_server, read_settings, say
 def rotate(client_id: str, jwks: Path | None, overlap: int) -> None:
     """Give a client a new secret, printed once, or new keys."""
     # Only who changes keys pays for the import.
-    from fhir_server.auth.key_sets import UnusableKeys, read_key_set
+    from fhir_server.auth.key_sets import UnusableKeys, read_stored_key_set
     from fhir_server.cli.client.add import read_jwks
 
     keys = read_jwks(jwks)
     try:
         if keys is not None:
-            read_key_set(keys)
+            keys = read_stored_key_set(keys)
     except UnusableKeys as error:
         raise click.ClickException(str(error)) from error
     with local_server(read_settings()) as server:

@@ -34,6 +34,8 @@ class AccessToken(Stored):
     scope = mongoengine.StringField(required=True)
     patient = mongoengine.StringField(default="")
     fhir_user = mongoengine.StringField(default="")
+    patients = mongoengine.ListField(mongoengine.StringField())
+    """Records that the person holds or represents; user/ scopes reach them."""
     encounter = mongoengine.StringField(default="")
     purpose = mongoengine.StringField(default="TREAT")
     account_id = mongoengine.StringField(default="")
@@ -61,6 +63,7 @@ class TokenFacts:
     scope: str
     patient: str = ""
     fhir_user: str = ""
+    patients: tuple[str, ...] = ()
     encounter: str = ""
     purpose: str = "TREAT"
     account_id: str = ""
@@ -95,6 +98,7 @@ class AccessTokens:
                 scope=facts.scope,
                 patient=facts.patient,
                 fhir_user=facts.fhir_user,
+                patients=list(facts.patients),
                 encounter=facts.encounter,
                 purpose=facts.purpose,
                 account_id=facts.account_id,
@@ -136,9 +140,11 @@ class AccessTokens:
         if not key:
             return False
         # A row that is gone gives no right either.
-        return self._documents.rows(document).objects(pk=key, revoked_at=None).first() is None
+        standing = self._documents.rows(document).objects(pk=key, revoked_at=None)
+        return standing.only("pk").as_pymongo().first() is None
 
     def _disabled(self, row: AccessToken) -> bool:
-        client = self._documents.rows(Client).objects(pk=row.client_id).only("status").first()
+        registered = self._documents.rows(Client).objects(pk=row.client_id)
+        client = registered.only("status").as_pymongo().first()
         # The operator's tokens, and those of tests, name clients that are registered nowhere.
-        return client.status != "active" if client is not None else bool(row.family_id)
+        return client["status"] != "active" if client is not None else bool(row.family_id)

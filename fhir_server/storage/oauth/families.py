@@ -29,6 +29,7 @@ class TokenFamily(Stored):
     grant_id = mongoengine.StringField(required=True)
     account_id = mongoengine.StringField(required=True)
     fhir_user = mongoengine.StringField(default="")
+    patients = mongoengine.ListField(mongoengine.StringField())
     scope = mongoengine.StringField(required=True)
     patient = mongoengine.StringField(default="")
     encounter = mongoengine.StringField(default="")
@@ -73,6 +74,7 @@ class Authorized:
     account_id: str
     fhir_user: str
     scope: str
+    patients: tuple[str, ...] = ()
     patient: str = ""
     encounter: str = ""
     response: Mapping[str, Any] = field(default_factory=dict)
@@ -95,7 +97,11 @@ class TokenFamilies:
         """Returns the id of a new family."""
         family_id, now = str(uuid.uuid4()), datetime.now(UTC)
         fields = {name: getattr(authorized, name) for name in Authorized.__slots__}
-        fields |= {"response": dict(authorized.response), "amr": list(authorized.amr)}
+        fields |= {
+            "response": dict(authorized.response),
+            "amr": list(authorized.amr),
+            "patients": list(authorized.patients),
+        }
         with translated():
             self._documents.rows(TokenFamily)(
                 family_id=family_id,

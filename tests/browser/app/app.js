@@ -1,5 +1,7 @@
 // The SMART JavaScript client as its documentation shows it. https://docs.smarthealthit.org/client-js/
 const show = (id, text) => { document.getElementById(id).textContent = text; };
+// A public app says who it is when it refreshes, too: RFC 6749 §6, §3.2.1.
+FHIR.oauth2.settings.refreshTokenWithClientId = true;
 const query = new URLSearchParams(location.search);
 if (!query.has("state")) {
   FHIR.oauth2.authorize({

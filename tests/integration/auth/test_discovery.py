@@ -188,7 +188,7 @@ def elsewhere(mongodb_uri: str, database_name: str) -> Iterator[RunningServer]:
     """A server that the world knows by other URLs than those it listens on, and closed to new apps."""
     settings: dict[str, Any] = {
         "BASE_URL": "https://fhir.example.org/dmp",
-        "ISSUER_URL": "https://auth.example.org/as",
+        "ISSUER_URL": "https://auth.example.org/auth",
         "REGISTRATION": "closed",
     }
     with run_server(mongodb_uri, database_name, **settings) as running:
@@ -199,7 +199,7 @@ def test_public_urls_are_those_of_the_settings(elsewhere: RunningServer) -> None
     with elsewhere.app.test_client() as http:
         configuration = http.get("/dmp/.well-known/smart-configuration").json
         assert configuration is not None
-        assert configuration["token_endpoint"] == "https://auth.example.org/as/token"
+        assert configuration["token_endpoint"] == "https://auth.example.org/auth/token"
         assert "registration_endpoint" not in configuration
-        assert http.post("/as/token", data={"grant_type": "x"}).status_code == 400
-        assert http.post("/as/register", json={}).status_code == 403
+        assert http.post("/auth/token", data={"grant_type": "x"}).status_code == 400
+        assert http.post("/auth/register", json={}).status_code == 403

@@ -126,6 +126,11 @@ def test_a_launch_value_is_too_old_after_five_minutes(app: SmartApp, ehr: str) -
         {"fhirContext": [{"reference": "Observation/1", "role": ""}]},
         {"fhirContext": {}},
         {"something": 1},
+        {"fhirContext": [{"identifier": {"$ne": 1}}]},
+        {"fhirContext": [{"identifier": {"a.b": 1}}]},
+        {"fhirContext": [{"identifier": {"value": {"$gt": ""}}}]},
+        {"fhirContext": [{"identifier": {"value": 10**30}}]},
+        {"fhirContext": [{"identifier": {"system": "urn:x", "value": "1", "other": [1]}}]},
     ],
     ids=str,
 )

@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 
 from fhir_server.auth import keys as keys_module
 from fhir_server.auth.keys import Keys
+from fhir_server.settings import SettingsError
 from fhir_server.storage.documents import Documents
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth.signing_keys import SigningKeys
@@ -53,6 +54,16 @@ def test_a_given_key_signs_alone(stored: SigningKeys, tmp_path: Path) -> None:
     keys = Keys(stored, 30, file)
     assert [row["kid"] for row in keys.published()] == [key.thumbprint()]
     assert stored.list() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"x", RSAKey.generate_key(2048).as_pem(private=False)])
+def test_a_file_that_holds_no_private_key_is_refused_at_start(
+    stored: SigningKeys, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "key.pem"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match="SIGNING_KEY"):
+        Keys(stored, 30, file)
 
 
 def test_the_name_of_a_key_is_its_thumbprint(stored: SigningKeys) -> None:

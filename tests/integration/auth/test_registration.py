@@ -105,6 +105,17 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"jwks": {"keys": [{"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB"}]}}, "invalid_client_metadata"),
     ({"jwks": {"keys": [{"kty": "RSA", "kid": "1", "n": 1, "e": []}]}}, "invalid_client_metadata"),
     ({"jwks": {"keys": [1]}}, "invalid_client_metadata"),
+    ({"jwks": {"keys": [{"kty": "RSA", "kid": "1"}]}}, "invalid_client_metadata"),
+    ({"jwks": {"keys": [{"kty": "EC", "kid": "1", "crv": "P-384"}]}}, "invalid_client_metadata"),
+    (
+        {"jwks": {"keys": [{"kty": "EC", "kid": "1", "crv": "P-384", "x": "AA", "y": {}}]}},
+        "invalid_client_metadata",
+    ),
+    ({"jwks": {"keys": [{"kty": "EC", "kid": "1", "crv": ["P-384"]}]}}, "invalid_client_metadata"),
+    (
+        {"jwks": {"keys": [{"kty": "RSA", "kid": "1", "use": [], "n": "!", "e": "é"}]}},
+        "invalid_client_metadata",
+    ),
     ({"jwks_uri": "http://app.example.org/jwks"}, "invalid_client_metadata"),
     ({"jwks_uri": "file:///etc/passwd"}, "invalid_client_metadata"),
     ({"jwks_uri": "https://app.example.org:22/jwks"}, "invalid_client_metadata"),
@@ -116,6 +127,14 @@ def test_metadata_that_cannot_be_accepted_is_named(
     server: RunningServer, changes: dict[str, Any], error: str
 ) -> None:
     assert error_of(send(server, **changes)) == error
+
+
+@pytest.mark.parametrize("more", [{"$ne": 1}, {"a.b": 10**30}, {"other": [1.5, None]}], ids=str)
+def test_of_a_key_only_what_a_public_key_needs_is_kept(server: RunningServer, more: dict[str, Any]) -> None:
+    (key,) = public_jwks(rsa_key())["keys"]
+    answer = send(server, jwks={"keys": [{**more, **key}], "more": more})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["jwks"] == {"keys": [key]}
 
 
 @pytest.mark.parametrize(

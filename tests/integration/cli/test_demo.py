@@ -78,6 +78,12 @@ def ask(curl: str, method: str = "GET", url: str = "", body: Any = None) -> Any:
         return json.load(response)
 
 
+def password_of(demo: Demo) -> str:
+    """The password that a run prints, the same at each start."""
+    line = next(line for line in reversed(demo.lines) if "Log in with the password" in line)
+    return line.removeprefix("Log in with the password ").removesuffix(" as")
+
+
 def offspring(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -91,6 +97,9 @@ def test_it_can_be_asked_it_keeps_what_was_written_and_leaves_nothing_running(tm
         assert any(base in line for line in demo.lines)
         assert not any("/patient" in line.split("curl")[0] for line in demo.lines)
         assert ask(curl)["resourceType"] == "Bundle"
+        password = password_of(demo)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/sample-app/", timeout=30) as app:
+            assert b"smart.js" in app.read()
         found = ask(curl, url=f"{base}/Patient?_summary=count")
         assert found["total"] >= PATIENTS
         ask(curl, "PUT", f"{base}/Patient/newcomer", {"resourceType": "Patient", "id": "newcomer"})
@@ -105,6 +114,7 @@ def test_it_can_be_asked_it_keeps_what_was_written_and_leaves_nothing_running(tm
 
         demo = Demo(tmp_path, port)
         again = demo.curl_line()
+        assert password_of(demo) == password
         assert ask(again, url=f"{base}/Patient/newcomer")["meta"]["versionId"] == "1"
         assert ask(again, url=f"{base}/Patient?_summary=count")["total"] == found["total"] + 1
         assert demo.stop(signal.SIGTERM) == 0
@@ -204,9 +214,11 @@ def test_a_server_that_ends_by_itself_is_told(invoke: Any, monkeypatch: pytest.M
 
 def test_what_is_built_is_told_with_its_logins(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     settings = load_settings({"BASE_URL": "https://dmp.example/fhir"})
-    demo_command._welcome(settings, "secret", ["auth", "patient"], tmp_path / "log")
+    demo_command._welcome(settings, "token", "pass word", tmp_path / "log")
     said = capsys.readouterr().out
-    assert "https://dmp.example/auth" in said
-    assert "https://dmp.example/patient" in said
-    assert "https://dmp.example/admin" not in said
-    assert "francoise.moreau" in said
+    for path in ("/sample-app/", "/auth/access", "/admin/clients"):
+        assert f"https://dmp.example{path}" in said
+    assert "Log in with the password pass word as" in said
+    assert re.search(r"^  francoise.moreau +patient: Françoise Garcia$", said, re.MULTILINE)
+    assert "professional: Dr Hélène Delmas, two activities" in said
+    assert "patient: Jean-Yves Payet, two records" in said

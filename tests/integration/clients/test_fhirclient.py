@@ -1,8 +1,8 @@
 """fhirclient, the Python client of SMART Health IT, against the running server.
 
 https://github.com/smart-on-fhir/client-py
-The client looks for OAuth addresses in the CapabilityStatement; a token that was issued elsewhere enters as
-the saved state of an authorized client, which is what its users keep between two sessions.
+Here a token that was issued elsewhere enters as the saved state of an authorized client, which is what its
+users keep between two sessions; test_smart_launch.py has the launches.
 """
 
 from __future__ import annotations
@@ -85,11 +85,12 @@ def weighed(smart: FHIRServer) -> str:
 
 def test_the_capability_statement_is_read_without_a_token_and_data_are_not(server: RunningServer) -> None:
     client = FHIRClient(settings={"app_id": "fhirclient", "api_base": server.base_url})
-    assert client.prepare()
+    assert not client.prepare()  # it has found that it must be authorized first
+    assert client.server.auth.auth_type == "oauth2"
     statement = client.server.capabilityStatement
     assert statement.fhirVersion == "4.0.1"
     assert len(statement.rest[0].resource) == 146
-    assert statement.rest[0].security.service[0].coding[0].code == "OAuth"
+    assert statement.rest[0].security.service[0].coding[0].code == "SMART-on-FHIR"
     with pytest.raises(FHIRUnauthorizedException):
         Patient.read("any", client.server)
 

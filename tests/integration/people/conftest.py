@@ -25,7 +25,7 @@ def add_people(server: RunningServer) -> None:
     fhir = server.client()
     for number, given in (("1", "Zoé"), ("2", "Léa"), ("3", "Tom")):
         person = {"name": [{"family": f"Essai{number}", "given": [given]}], "birthDate": "1980-02-03"}
-        ins = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": f"28002990000{number}0{number}"}
+        ins = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": f"2800299000{number}0{number}"}
         resource = {"resourceType": "Patient", "id": f"p{number}", "identifier": [ins], **person}
         assert fhir.put(f"Patient/p{number}", resource).status_code == 201
     add_account(server, "zoe", fhir_user="Patient/p1", patients=["p1"], display="Zoé Essai1")

@@ -147,3 +147,48 @@ def test_an_administrator_opens_no_record(server: RunningServer) -> None:
     browser.log_in("administratrice", key=KEY)
     assert "code" not in browser.returned
     assert "Aucun dossier n’est rattaché" in browser.page.text
+
+
+def test_a_professional_finds_a_patient_with_her_own_rights_and_leaves_a_trace(server: RunningServer) -> None:
+    scope = "openid launch/patient patient/Patient.rs"
+    client_id = add_app(server, scope)
+    browser = Browser(server)
+    browser.get(authorize_url(server, client_id, scope))
+    browser.log_in("medecin")
+    assert browser.submit("/auth/activity", activity="0").heading == "Quel dossier ?"
+    assert "Aucun dossier ne correspond" in browser.submit("/auth/patient", search="Personne").text
+    for text in ("essai3", "Tom Essai3 03/02/1980", "2 80 02 99 000 303 12"):
+        page = browser.submit("/auth/patient", search=text)
+        assert "Tom ESSAI3" in page.text, text
+        assert "1 dossier trouvé" in page.text
+    browser.send("/auth/patient", page.forms[-1].data({"patient": "p3"}))
+    assert "Dans le dossier de Tom ESSAI3" in browser.page.text
+    browser.submit("/auth/consent", decision="allow")
+    assert exchange(server, client_id, browser.returned["code"])["patient"] == "p3"
+    trail = server.client().get("AuditEvent?patient=p3&agent=Practitioner/dr").json()
+    assert any("search-type" in str(entry["resource"].get("subtype")) for entry in trail["entry"])
+
+
+def test_a_part_of_a_scope_is_granted_instead_of_the_whole(server: RunningServer) -> None:
+    client_id = add_app(server, SCOPE)
+    browser = Browser(server)
+    browser.get(authorize_url(server, client_id, SCOPE))
+    browser.log_in("zoe")
+    system = "http://terminology.hl7.org/CodeSystem/observation-category"
+    part = f"patient/Observation.rs?category={system}|laboratory"
+    assert ("narrower", part) in browser.page.form("/auth/consent").choices
+    browser.submit("/auth/consent", narrower=[part], decision="allow")
+    scope = exchange(server, client_id, browser.returned["code"])["scope"].split()
+    assert part in scope
+    assert "patient/Observation.rs" not in scope
+    assert "patient/Patient.rs" in scope
+
+
+def test_beside_a_wildcard_no_limit_is_offered_that_would_not_hold(server: RunningServer) -> None:
+    scope = "patient/*.rs patient/Observation.rs"
+    browser = Browser(server)
+    browser.get(authorize_url(server, add_app(server, scope), scope))
+    browser.log_in("zoe")
+    choices = browser.page.form("/auth/consent").choices
+    assert ("scope", "patient/Observation.rs") in choices
+    assert not [name for name, _ in choices if name == "narrower"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhir_server.auth.claims import activities, full_name, rpps
@@ -65,6 +65,7 @@ def test_without_exercises_the_role_alone_is_the_activity() -> None:
     ]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["SubjectNameID", "SubjectRole", "SubjectRefPro", "given_name", "name"]), HOSTILE

@@ -6,8 +6,8 @@ import pytest
 
 from fhir_server.auth.pages.consent import granted
 from fhir_server.auth.scope_words import Narrower, ScopeLine, describe, resource_words
+from fhir_server.auth.scopes import NAMED, OPERATOR
 from fhir_server.definitions.registry import load_definitions
-from fhir_server.policy.scopes import CONTEXT_SCOPES, OPERATOR
 
 
 def test_every_resource_type_has_words_in_both_languages() -> None:
@@ -72,7 +72,7 @@ def test_writing_everything_and_sensitive_types_are_marked() -> None:
 
 
 def test_every_named_scope_that_an_app_may_ask_has_words() -> None:
-    for scope in CONTEXT_SCOPES - set(OPERATOR):
+    for scope in NAMED - set(OPERATOR):
         assert describe(scope, "fr").title
         assert describe(scope, "en").title != describe(scope, "fr").title
 

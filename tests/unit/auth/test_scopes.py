@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.auth.scopes import is_resource_scope, levels, narrow, split_scopes
+from fhir_server.auth.scopes import levels, narrow, resource_scopes, split_scopes
 from fhir_server.errors import Invalid
 
 TYPES = ("Patient", "Observation", "Condition")
@@ -85,4 +85,4 @@ def test_too_many_scopes_are_refused() -> None:
 def test_scopes_are_told_apart_by_what_they_speak_of() -> None:
     text = ["openid", "launch/patient", "patient/*.rs", "user/Patient.r", "__introspect"]
     assert levels(text) == {"patient", "user"}
-    assert [scope for scope in text if is_resource_scope(scope)] == ["patient/*.rs", "user/Patient.r"]
+    assert resource_scopes(text) == ["patient/*.rs", "user/Patient.r"]

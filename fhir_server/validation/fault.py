@@ -39,6 +39,8 @@ class Fault:
     path: list[str] = field(default_factory=list)
     """Segments from the culprit outwards: ["[1]", ".given", "[0]", ".name"]."""
     severity: str = "error"
+    message_id: str = ""
+    """Which rule speaks: invariant:obs-6, cardinality:min …"""
 
 
 class Context:
@@ -84,9 +86,14 @@ class Position(NamedTuple):
     """Structure name → check of its objects."""
 
 
-def fault(code: str, text: str, *path: str) -> list[Fault]:
-    """Returns one fault as the list that a check answers."""
-    return [Fault(code, text, list(path))]
+def fault(code: str, text: str, *path: str, id: str = "") -> list[Fault]:
+    """Returns one fault as the list that a check answers; `id` names the rule."""
+    return [Fault(code, text, list(path), "error", id or code)]
+
+
+def remark(severity: str, code: str, text: str, *path: str, id: str) -> list[Fault]:
+    """As `fault`, of another severity: warning or information."""
+    return [Fault(code, text, list(path), severity, id)]
 
 
 def wrong_type(expected: str, value: Any) -> list[Fault]:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
+from fhir_server.definitions.conformance import Conformance
 from fhir_server.errors import Issue
 from fhir_server.validation.compile import load_rulebook
 from fhir_server.validation.fault import LIMIT, Fault
 
 
-def validate_resource(resource: Any, *, path_prefix: str = "") -> list[Issue]:
+class Level(StrEnum):
+    """How much is looked at."""
+
+    STRUCTURE = "structure"
+    """Elements, types, cardinalities, primitives, required codes, reference targets."""
+    FULL = "full"
+    """Also invariants, profiles, extensions, bindings of all strengths, references, rules of Bundles."""
+
+
+def validate_resource(
+    resource: Any,
+    *,
+    path_prefix: str = "",
+    profiles: Sequence[str] = (),
+    level: Level = Level.FULL,
+    conformance: Conformance | None = None,
+) -> list[Issue]:
     """Returns the issues of a resource (at most 200), none when it is valid.
 
     Expressions begin with the resource type, or with `path_prefix` (Bundle.entry[3].resource) in its place.
+    `profiles` are asked for beside those of meta.profile; `conformance` knows more than R4 and `profiles/`.
     """
     try:
         faults = load_rulebook().check(resource)
     except RecursionError:
-        return [Issue("error", "structure", "The resource is nested too deeply.", path_prefix)]
+        return [Issue("error", "structure", "The resource is nested too deeply.", path_prefix, "depth")]
     if not faults:
         return []
     type_ = resource.get("resourceType") if isinstance(resource, dict) else None
@@ -26,4 +46,5 @@ def validate_resource(resource: Any, *, path_prefix: str = "") -> list[Issue]:
 
 
 def _issue(found: Fault, prefix: str) -> Issue:
-    return Issue(found.severity, found.code, found.text, prefix + "".join(reversed(found.path)))
+    expression = prefix + "".join(reversed(found.path))
+    return Issue(found.severity, found.code, found.text, expression, found.message_id)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 from fhir_server.definitions.conformance import Conformance
 from fhir_server.errors import Issue
 from fhir_server.validation.compile import load_rulebook
-from fhir_server.validation.fault import LIMIT, Fault
+from fhir_server.validation.fault import Fault, bounded
+from fhir_server.validation.level import Level
 
-
-class Level(StrEnum):
-    """How much is looked at."""
-
-    STRUCTURE = "structure"
-    """Elements, types, cardinalities, primitives, required codes, reference targets."""
-    FULL = "full"
-    """Also invariants, profiles, extensions, bindings of all strengths, references, rules of Bundles."""
+__all__ = ["Level", "validate_resource"]
 
 
 def validate_resource(
@@ -35,14 +28,14 @@ def validate_resource(
     `profiles` are asked for beside those of meta.profile; `conformance` knows more than R4 and `profiles/`.
     """
     try:
-        faults = load_rulebook().check(resource)
+        faults = load_rulebook(level).check(resource)
     except RecursionError:
         return [Issue("error", "structure", "The resource is nested too deeply.", path_prefix, "depth")]
     if not faults:
         return []
     type_ = resource.get("resourceType") if isinstance(resource, dict) else None
     prefix = path_prefix or (type_ if isinstance(type_, str) and type_.isalpha() else "")
-    return [_issue(found, prefix) for found in faults[:LIMIT]]
+    return [_issue(found, prefix) for found in bounded(faults)]
 
 
 def _issue(found: Fault, prefix: str) -> Issue:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_server.definitions.registry import Structure
-from fhir_server.validation.fault import Context, Fault, ObjectCheck, fault
+from fhir_server.definitions.registry import Definitions, Structure
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Fault, ObjectCheck, fault
 
 
-def build_object(structure: Structure) -> ObjectCheck | None:
+def build_object(_definitions: Definitions, structure: Structure) -> ObjectCheck | None:
     """Returns the check of ext-1 for Extension."""
     if structure.name != "Extension":
         return None
@@ -22,6 +23,7 @@ def build_object(structure: Structure) -> ObjectCheck | None:
     def check(value: dict[str, Any], _context: Context) -> list[Fault] | None:
         if ("extension" in value) is values.isdisjoint(value):
             return None
-        return fault("invariant", "ext-1: an extension must have either a value or extensions, not both.")
+        text = "ext-1: an extension must have either a value or extensions, not both."
+        return fault("invariant", text, id="invariant:ext-1")
 
     return check

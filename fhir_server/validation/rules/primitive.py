@@ -9,7 +9,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.validation.fault import Check, Context, Fault, Position, fault, show, wrong_type
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Check, Fault, Position, fault, show, wrong_type
 
 MAX_STRING = 1024 * 1024
 
@@ -144,7 +145,8 @@ def _check_decimal(value: Any, _owner: dict[str, Any], _context: Context) -> lis
 
 
 def _malformed(value: str, type_: str, meaning: str) -> list[Fault]:
-    return fault("value", f"{show(value)} is not of type {type_}: expected {meaning}.")
+    text = f"{show(value)} is not of type {type_}: expected {meaning}."
+    return fault("value", text, id=f"primitive:{type_}")
 
 
 def _build_checks() -> dict[str, Check]:

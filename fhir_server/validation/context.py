@@ -1,0 +1,103 @@
+"""What surrounds a value under check: its resource, the container of a contained one, the Bundle around.
+
+https://hl7.org/fhir/R4/fhirpath.html#variables, https://hl7.org/fhir/R4/bundle.html#references
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from fhir_server.fhir import Resource
+from fhir_server.fhir.reference import parse_reference
+from fhir_server.fhirpath.evaluate import Environment, Node
+from fhir_server.fhirpath.resolve import type_of_reference
+
+
+class Context:
+    """One resource: the outermost one, the one of a Bundle entry, or a contained one."""
+
+    def __init__(
+        self, resource: Resource, *, container: Context | None = None, around: Context | None = None
+    ) -> None:
+        self.resource = resource
+        self.root: Context = self if container is None else container.root
+        """Of a contained resource the context of its container."""
+        self.around: Context | None = around if container is None else container.around
+        """The context of the Bundle or Parameters that hold the resource."""
+        self.full_url = ""
+        """Of the Bundle entry that holds the resource."""
+        self.has_extensions = False
+        """An extension was met whose definition says where it may be used."""
+
+    @cached_property
+    def contained(self) -> dict[str, Resource]:
+        """Returns id → contained resource, of the container."""
+        items = self.root.resource.get("contained")
+        return {
+            item["id"]: item
+            for item in (items if isinstance(items, list) else ())
+            if isinstance(item, dict) and isinstance(item.get("id"), str)
+        }
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Returns what expressions on this resource may know."""
+        return Environment(
+            resource=self.resource,
+            root_resource=self.root.resource,
+            resolve=self._resolve_or_type,
+        )
+
+    @cached_property
+    def entries(self) -> dict[str, Resource]:
+        """Returns, of a Bundle, fullUrl → resource."""
+        found: dict[str, Resource] = {}
+        rows = self.resource.get("entry")
+        for row in rows if isinstance(rows, list) else ():
+            resource = row.get("resource") if isinstance(row, dict) else None
+            url = row.get("fullUrl") if isinstance(row, dict) else None
+            if isinstance(resource, dict) and isinstance(url, str):
+                found.setdefault(url, resource)
+        return found
+
+    def find(self, literal: str) -> Resource | None:
+        """Returns the resource a reference leads to inside the resource or the Bundle around."""
+        if literal.startswith("#"):
+            return self.contained.get(literal[1:]) if literal != "#" else self.root.resource
+        around = self.around
+        while around is not None:
+            if around.resource.get("resourceType") == "Bundle":
+                found = find_entry(around, literal, self.root.full_url)
+                if found is not None:
+                    return found
+            around = around.around
+        return None
+
+    def _resolve_or_type(self, literal: str) -> Resource | None:
+        """Without its resource a reference still names a type: `resolve() is Patient` needs no more."""
+        found = self.find(literal)
+        if found is None and (type_ := type_of_reference(literal)):
+            return {"resourceType": type_}
+        return found
+
+
+def find_entry(bundle: Context, literal: str, full_url: str) -> Resource | None:
+    """Returns the resource of an entry, as the entry with `full_url` refers to it."""
+    found = bundle.entries.get(literal)
+    if found is not None:
+        return found
+    reference = parse_reference(literal)
+    if reference is None or not reference.type:
+        return None
+    if reference.kind == "absolute":
+        return bundle.entries.get(reference.url)
+    path = f"/{reference.type}/{reference.id}"
+    source = parse_reference(full_url)
+    if source is not None and source.kind == "absolute" and source.type:
+        return bundle.entries.get(full_url[: -len(f"/{source.type}/{source.id}")] + path)
+    return None
+
+
+def is_type_only(node: Node) -> bool:
+    """True for what stands in place of a resource that is elsewhere."""
+    return isinstance(node.value, dict) and node.value.keys() == {"resourceType"}

@@ -57,7 +57,9 @@ def _build(position: Position, check: Check, binding: tuple[str, str]) -> Check:
     if position.type not in ("Coding", "CodeableConcept", "Quantity"):
         return _build_code(check, admits, strength, canonical)
 
-    needs_coding = strength == "required" and position.type == "CodeableConcept"
+    needs_coding = (
+        strength == "required" and position.type == "CodeableConcept" and canonical != _ALL_LANGUAGES
+    )
 
     def check_coded(value: Any, owner: dict[str, Any], context: Context) -> list[Fault] | None:
         faults = check(value, owner, context)

@@ -16,15 +16,25 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
+import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 import org.hl7.fhir.instance.model.api.IBaseResource;
+import org.hl7.fhir.r5.elementmodel.Element;
+import org.hl7.fhir.r5.model.CanonicalResource;
+import org.hl7.fhir.r5.model.CanonicalType;
+import org.hl7.fhir.r5.utils.validation.IResourceValidator;
+import org.hl7.fhir.r5.utils.validation.IValidationPolicyAdvisor.ReferenceDestinationType;
+import org.hl7.fhir.r5.utils.validation.IValidatorResourceFetcher;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
+import org.hl7.fhir.r5.utils.validation.constants.ReferenceValidationPolicy;
 
 /**
  * Asks HL7's validator, offline, about the resources of a file.
@@ -65,9 +75,78 @@ public final class Verdicts {
             new SnapshotGeneratingValidationSupport(context));
     FhirInstanceValidator module = new FhirInstanceValidator(chain);
     module.setBestPracticeWarningLevel(BestPracticeWarningLevel.Ignore);
+    // A profile that nobody has is a warning, as it is for us.
+    module.setErrorForUnknownProfiles(false);
+    module.setValidatorPolicyAdvisor(new ReferencesByType());
+    module.setValidatorResourceFetcher(new Offline());
     FhirValidator validator = context.newValidator();
     validator.registerValidatorModule(module);
     return validator;
+  }
+
+  /** Checks the type that a reference names, without fetching what it points to. */
+  private static final class ReferencesByType extends FhirDefaultPolicyAdvisor {
+    @Override
+    public ReferenceValidationPolicy policyForReference(
+        IResourceValidator validator,
+        Object context,
+        String path,
+        String url,
+        ReferenceDestinationType destination) {
+      return ReferenceValidationPolicy.CHECK_TYPE_IF_EXISTS;
+    }
+
+    @Override
+    public ReferenceValidationPolicy getReferencePolicy() {
+      return ReferenceValidationPolicy.CHECK_TYPE_IF_EXISTS;
+    }
+  }
+
+  /** Finds nothing outside the resource, and believes that every URL leads somewhere. */
+  private static final class Offline implements IValidatorResourceFetcher {
+    @Override
+    public Element fetch(IResourceValidator validator, Object context, String url) {
+      return null;
+    }
+
+    @Override
+    public boolean resolveURL(
+        IResourceValidator validator,
+        Object context,
+        String path,
+        String url,
+        String type,
+        boolean canonical,
+        List<CanonicalType> targets) {
+      return true;
+    }
+
+    @Override
+    public byte[] fetchRaw(IResourceValidator validator, String url) throws IOException {
+      throw new IOException("offline");
+    }
+
+    @Override
+    public IValidatorResourceFetcher setLocale(Locale locale) {
+      return this;
+    }
+
+    @Override
+    public CanonicalResource fetchCanonicalResource(
+        IResourceValidator validator, Object context, String url) {
+      return null;
+    }
+
+    @Override
+    public boolean fetchesCanonicalResource(IResourceValidator validator, String url) {
+      return false;
+    }
+
+    @Override
+    public Set<IValidatorResourceFetcher.ResourceVersionInformation> fetchCanonicalResourceVersions(
+        IResourceValidator validator, Object context, String url) {
+      return Set.of();
+    }
   }
 
   private static PrePopulatedValidationSupport readDefinitions(FhirContext context, List<String> folders)

@@ -9,6 +9,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -18,6 +19,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.hl7.fhir.common.hapi.validation.support.CommonCodeSystemsTerminologyService;
 import org.hl7.fhir.common.hapi.validation.support.InMemoryTerminologyServerValidationSupport;
@@ -28,6 +31,8 @@ import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 import org.hl7.fhir.instance.model.api.IBaseResource;
 import org.hl7.fhir.r5.elementmodel.Element;
+import org.hl7.fhir.r5.elementmodel.Manager;
+import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.model.CanonicalResource;
 import org.hl7.fhir.r5.model.CanonicalType;
 import org.hl7.fhir.r5.utils.validation.IResourceValidator;
@@ -102,11 +107,23 @@ public final class Verdicts {
     }
   }
 
-  /** Finds nothing outside the resource, and believes that every URL leads somewhere. */
+  /** Believes that every reference leads to a resource of the type that its URL names. */
   private static final class Offline implements IValidatorResourceFetcher {
+    private static final Pattern RESTFUL =
+        Pattern.compile("(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]+)?");
+
     @Override
-    public Element fetch(IResourceValidator validator, Object context, String url) {
-      return null;
+    public Element fetch(IResourceValidator validator, Object context, String url) throws IOException {
+      Matcher found = RESTFUL.matcher(url);
+      if (!found.matches() || !validator.getContext().getResourceNamesAsSet().contains(found.group(1))) {
+        return null;
+      }
+      String text =
+          String.format("{\"resourceType\":\"%s\",\"id\":\"%s\"}", found.group(1), found.group(2));
+      return Manager.parseSingle(
+          validator.getContext(),
+          new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)),
+          FhirFormat.JSON);
     }
 
     @Override

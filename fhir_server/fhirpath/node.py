@@ -72,6 +72,8 @@ class Environment:
     """Fetches the resource of a reference; without it resolve() knows only contained resources and types."""
     member_of: Callable[[Node, str], bool | None] | None = None
     """Says whether a coded item is in the value set of a canonical; None when it cannot be known."""
+    conforms_to: Callable[[Node, str], bool | None] | None = None
+    """Says whether an item meets the profile of a canonical; None when it cannot be known."""
     now: datetime | None = None
     """now(), today(), timeOfDay(); the clock when absent."""
     limits: Limits = field(default_factory=Limits)

@@ -41,9 +41,26 @@ class Rulebook:
         if not self._definitions.is_resource_type(type_):
             return _unknown_type(type_)
         context = Context(resource, around=around)
+        return self.check_in(context, str(type_), owner)
+
+    def check_in(
+        self, context: Context, type_: str, owner: dict[str, Any] | None = None, asked: tuple[str, ...] = ()
+    ) -> list[Fault] | None:
+        """Checks the resource of a context: by its type, then by the profiles it names and those asked for."""
+        resource = context.resource
         if owner is not None and isinstance(url := owner.get("fullUrl"), str):
             context.full_url = url
-        return self.find(str(type_))(resource, resource, context)
+        faults = self.find(type_)(resource, resource, context)
+        return self._check_profiles(faults, context, asked)
+
+    def _check_profiles(
+        self, faults: list[Fault] | None, context: Context, asked: tuple[str, ...] = ()
+    ) -> list[Fault] | None:
+        book = context.book
+        if book is None or (not asked and "meta" not in context.resource):
+            return faults
+        found = book.check_resource(context.resource, context, asked)
+        return gather(faults, found) if found else faults
 
     def find(self, name: str) -> Check:
         """Returns the check of the objects of a structure."""
@@ -109,7 +126,8 @@ class Rulebook:
             value = {key: item for key, item in value.items() if key != "contained"}
         if "id" not in value:
             faults = gather(faults, fault("required", _NO_ID, ".id", id="cardinality:min"))
-        found = self.find(str(type_))(value, value, Context(value, container=context))
+        inner = Context(value, container=context)
+        found = self._check_profiles(self.find(str(type_))(value, value, inner), inner)
         return gather(faults, found) if found else faults
 
 

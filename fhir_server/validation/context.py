@@ -6,20 +6,34 @@ https://hl7.org/fhir/R4/fhirpath.html#variables, https://hl7.org/fhir/R4/bundle.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.reference import parse_reference
 from fhir_server.fhirpath.evaluate import Environment, Node
 from fhir_server.fhirpath.resolve import type_of_reference
 
+if TYPE_CHECKING:
+    from fhir_server.validation.profile.book import ProfileBook
+
 
 class Context:
     """One resource: the outermost one, the one of a Bundle entry, or a contained one."""
 
     def __init__(
-        self, resource: Resource, *, container: Context | None = None, around: Context | None = None
+        self,
+        resource: Resource,
+        *,
+        container: Context | None = None,
+        around: Context | None = None,
+        book: ProfileBook | None = None,
     ) -> None:
+        outer = container or around
         self.resource = resource
+        self.book: ProfileBook | None = book if outer is None else outer.book
+        """The profiles that are known, None where only the structure is looked at."""
+        self.open: set[tuple[int, str]] = set() if outer is None else outer.open
+        """Values and the profiles by which they are being checked."""
         self.root: Context = self if container is None else container.root
         """Of a contained resource the context of its container."""
         self.around: Context | None = around if container is None else container.around
@@ -46,7 +60,25 @@ class Context:
             resource=self.resource,
             root_resource=self.root.resource,
             resolve=self._resolve_or_type,
+            member_of=None if self.book is None else self.book.member_of,
+            conforms_to=None if self.book is None else self._conforms_to,
         )
+
+    def below(self, resource: Resource) -> Context:
+        """Returns the context of a resource inside: a contained one, or that of an entry."""
+        contained = self.root.resource.get("contained")
+        if isinstance(contained, list) and any(item is resource for item in contained):
+            return Context(resource, container=self)
+        if resource is self.root.resource:
+            return self.root
+        context = Context(resource, around=self if self.around is None else self.around)
+        for url, entry in context.around.entries.items() if context.around is not None else ():
+            if entry is resource:
+                context.full_url = url
+        return context
+
+    def _conforms_to(self, node: Node, canonical: str) -> bool | None:
+        return None if self.book is None else self.book.conforms_to(node, canonical, self)
 
     @cached_property
     def entries(self) -> dict[str, Resource]:

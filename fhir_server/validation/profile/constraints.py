@@ -1,0 +1,62 @@
+"""Constraints that a profile adds. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_server.definitions.registry import Invariant
+from fhir_server.errors import FhirError
+from fhir_server.fhirpath.evaluate import Expression, compile_uncached
+from fhir_server.fhirpath.node import FhirPathError, Node
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Fault, gather, remark
+from fhir_server.validation.profile.parts import Item, ItemCheck
+from fhir_server.validation.rules.written import broken
+
+MAX_EXPRESSION = 16_384
+_OF_ALL = frozenset({"ele-1", "ext-1"})
+
+
+def build_constraints(rows: Any, type_: str, known: set[str], problems: list[str]) -> ItemCheck | None:
+    """Returns the check of the constraints that R4 does not already have; adds those that do not compile."""
+    found: list[tuple[Invariant, Expression]] = []
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict) or row.get("key") in known | _OF_ALL:
+            continue
+        text = row.get("expression")
+        if not isinstance(text, str) or not text:
+            continue
+        key, severity = str(row.get("key"))[:64], str(row.get("severity", "error"))
+        try:
+            if len(text) > MAX_EXPRESSION:
+                raise FhirPathError(f"longer than {MAX_EXPRESSION} characters")
+            expression = compile_uncached(text, type_ or "Element")
+        except FhirError as error:
+            problems.append(f"constraint {key}: {error.diagnostics}")
+            continue
+        found.append((Invariant(key, severity, text, str(row.get("human", ""))[:500]), expression))
+    if not found:
+        return None
+
+    def check(item: Item, context: Context) -> list[Fault] | None:
+        node = Node(item.value, item.type, item.sibling)
+        faults: list[Fault] | None = None
+        for invariant, expression in found:
+            below = _evaluate(invariant, expression, node, context)
+            if below:
+                faults = gather(faults, below)
+        return faults
+
+    return check
+
+
+def _evaluate(
+    invariant: Invariant, expression: Expression, node: Node, context: Context
+) -> list[Fault] | None:
+    try:
+        if expression.is_true(node, context.environment, when_empty=False):
+            return None
+    except FhirPathError as error:
+        text = f"{invariant.key} could not be evaluated: {error.diagnostics}"
+        return remark("warning", "exception", text, id=f"invariant:{invariant.key}")
+    return broken(invariant)

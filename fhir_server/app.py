@@ -18,6 +18,7 @@ from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
 from fhir_server.interactions.paging import PageSeal
 from fhir_server.jobs.reindex import reindex
+from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.guard import Database, GuardedStore
 from fhir_server.policy.scopes import parse_scopes
@@ -62,6 +63,7 @@ class Server:
             default_count=settings.default_count,
             max_count=settings.max_count,
             update_create=settings.update_create,
+            validation=settings.validation,
         )
 
     def _page_secret(self) -> bytes:
@@ -75,7 +77,9 @@ class Server:
         """Answers one request of a caller: policy, audit and all, with or without HTTP before it."""
         store = GuardedStore(context, self._database)
         return answer(
-            Exchange(request, store, self.declared, self.seal, self._limits, self.settings.base_url)
+            Exchange(
+                request, store, self.declared, self.seal, self._limits, self.settings.base_url, OPERATIONS
+            )
         )
 
     def system_context(self, client_id: str = "fhir-server") -> AccessContext:

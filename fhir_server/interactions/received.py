@@ -6,7 +6,7 @@ from fhir_server.errors import Invalid, Issue, Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_resource
 from fhir_server.interactions.messages import Exchange
-from fhir_server.validation.validate import validate_resource
+from fhir_server.validation.validate import Level, validate_resource
 
 
 def received_resource(exchange: Exchange) -> Resource:
@@ -18,8 +18,14 @@ def received_resource(exchange: Exchange) -> Resource:
         return request.resource
     resource = parse_body(exchange)
     check_type(resource, request.resource_type)
-    refuse_errors(validate_resource(resource))
+    refuse_errors(find_issues(exchange, resource))
     return resource
+
+
+def find_issues(exchange: Exchange, resource: Resource) -> list[Issue]:
+    """Returns what is wrong with a resource that is to be stored, as far as the settings want to know."""
+    level = exchange.limits.validation
+    return [] if level == "off" else validate_resource(resource, level=Level(level))
 
 
 def parse_body(exchange: Exchange) -> Resource:

@@ -19,6 +19,10 @@ ERRATA: dict[str, str] = {
     "offset.empty() or (when.exists() and ((when in ('C' | 'CM' | 'CD' | 'CV')).not()))": (
         "offset.empty() or (when.exists() and when.where($this in ('C' | 'CM' | 'CD' | 'CV')).empty())"
     ),
+    # que-12: "more than one", not more than two.
+    "enableWhen.count() > 2 implies enableBehavior.exists()": (
+        "enableWhen.count() > 1 implies enableBehavior.exists()"
+    ),
     # mdd-1, inv-1: no answer where the two dates differ in precision and are not otherwise in order.
     "whenHandedOver.empty() or whenPrepared.empty() or whenHandedOver >= whenPrepared": (
         "whenHandedOver.empty() or whenPrepared.empty() or (whenHandedOver < whenPrepared = true).not()"

@@ -46,7 +46,7 @@ class Rulebook:
     def check_in(
         self, context: Context, type_: str, owner: dict[str, Any] | None = None, asked: tuple[str, ...] = ()
     ) -> list[Fault] | None:
-        """Checks the resource of a context: by its type, then by the profiles it names and those asked for."""
+        """Checks the resource of a context by its type, then by the profiles it names and those asked for."""
         resource = context.resource
         if owner is not None and isinstance(url := owner.get("fullUrl"), str):
             context.full_url = url
@@ -57,7 +57,7 @@ class Rulebook:
         self, faults: list[Fault] | None, context: Context, asked: tuple[str, ...] = ()
     ) -> list[Fault] | None:
         book = context.book
-        if book is None or (not asked and "meta" not in context.resource):
+        if book is None or not (asked or context.has_extensions or "meta" in context.resource):
             return faults
         found = book.check_resource(context.resource, context, asked)
         return gather(faults, found) if found else faults

@@ -6,15 +6,33 @@ https://hl7.org/fhir/R4/fhirpath.html#variables, https://hl7.org/fhir/R4/bundle.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.reference import parse_reference
 from fhir_server.fhirpath.evaluate import Environment, Node
 from fhir_server.fhirpath.resolve import type_of_reference
 
-if TYPE_CHECKING:
-    from fhir_server.validation.profile.book import ProfileBook
+
+class Book(Protocol):
+    """The profiles and terms that are known: profile/book.py."""
+
+    def member_of(self, node: Node, canonical: str) -> bool | None:
+        """Says whether an item is in a value set."""
+
+    def conforms_to(self, node: Node, canonical: str, context: Context) -> bool | None:
+        """Says whether an item meets a profile."""
+
+    def check_value(self, canonical: str, value: Any, type_: str, context: Context) -> list[Any] | None:
+        """Returns the faults of a value by a profile."""
+
+    def check_extension(self, value: Any, key: str, holder: str, context: Context) -> list[Any] | None:
+        """Returns the faults of an extension by its definition."""
+
+    def check_resource(
+        self, resource: Resource, context: Context, asked: tuple[str, ...] = ()
+    ) -> list[Any] | None:
+        """Returns the faults of a resource by the profiles it names, and by those asked for."""
 
 
 class Context:
@@ -26,11 +44,11 @@ class Context:
         *,
         container: Context | None = None,
         around: Context | None = None,
-        book: ProfileBook | None = None,
+        book: Book | None = None,
     ) -> None:
         outer = container or around
         self.resource = resource
-        self.book: ProfileBook | None = book if outer is None else outer.book
+        self.book: Book | None = book if outer is None else outer.book
         """The profiles that are known, None where only the structure is looked at."""
         self.open: set[tuple[int, str]] = set() if outer is None else outer.open
         """Values and the profiles by which they are being checked."""

@@ -1,4 +1,4 @@
-"""The profiles of one source of conformance resources, compiled when first asked for, kept, shared by threads.
+"""The profiles of one source of conformance resources, compiled when asked for, kept, shared by threads.
 
 https://hl7.org/fhir/R4/profiling.html#resources
 """
@@ -20,6 +20,7 @@ from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather, remark, show
 from fhir_server.validation.profile.compile import Compiler
+from fhir_server.validation.profile.extensions import check_modifier, check_places, unknown
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
 
@@ -130,11 +131,41 @@ class ProfileBook:
         finally:
             context.open.discard(key)
 
+    def check_value(self, canonical: str, value: Any, type_: str, context: Context) -> list[Fault] | None:
+        """Returns the faults of a value by a profile, None where the profile is not known."""
+        return self.check_item(canonical, Item(value, None, type_, -1, ""), context)
+
+    def check_extension(
+        self, value: dict[str, Any], key: str, holder: str, context: Context
+    ) -> list[Fault] | None:
+        """Returns the faults of an extension by its definition; where it stands is looked at later."""
+        url = value.get("url")
+        if url.__class__ is not str or not url:
+            return None
+        if ":" not in url:
+            # Inside an extension a name is enough: the definition of the outer one knows it.
+            if holder == "Extension":
+                return None
+            return fault("value", f"{show(url)} is not an absolute URL.", ".url", id="extension:url")
+        profile = self.find(url)
+        if profile is None or profile.type != "Extension":
+            return unknown(url)
+        context.has_extensions = True
+        faults = check_modifier(profile.definition, key)
+        found = self.check_item(url, Item(value, None, "Extension", -1, key), context)
+        return gather(faults, found) if found else faults
+
+    def _definition(self, url: str) -> Resource | None:
+        profile = self.find(url)
+        return profile.definition if profile is not None and profile.type == "Extension" else None
+
     def check_resource(
         self, resource: Resource, context: Context, asked: tuple[str, ...] = ()
     ) -> list[Fault] | None:
         """Returns the faults of a resource by the profiles it names, and by those asked for."""
         faults: list[Fault] | None = None
+        if context.has_extensions:
+            faults = check_places(context, self._definitions, self._definition)
         named = _named(resource)
         for canonical in dict.fromkeys((*named, *asked)):
             found = self._check_profile(canonical, resource, context, asked=canonical in asked)

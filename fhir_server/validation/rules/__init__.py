@@ -43,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     binding.build_required,
     binding.build_advised,
     reference.build,
+    extension.build,
     invariant.build,
     cardinality.build,
 )

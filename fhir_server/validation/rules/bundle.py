@@ -65,11 +65,18 @@ def _check_entry(row: Json, *, need_url: bool) -> list[Fault] | None:
     if "/_history/" in url:
         text = "bdl-8: fullUrl cannot be a version specific reference."
         return fault("invariant", text, ".fullUrl", id="invariant:bdl-8")
-    if resource.__class__ is dict and url[:4] == "http":
-        id_ = resource.get("id")
-        if id_.__class__ is str and not url.endswith("/" + id_):
-            text = f"The id {show(id_)} is not the one of the fullUrl {show(url)}."
-            return fault("invalid", text, ".fullUrl", id="bundle:id")
+    return _check_identity(url, resource) if resource.__class__ is dict and url[:4] == "http" else None
+
+
+def _check_identity(url: str, resource: Json) -> list[Fault] | None:
+    id_, type_ = resource.get("id"), resource.get("resourceType")
+    if id_.__class__ is str and not url.endswith("/" + id_):
+        text = f"The id {show(id_)} is not the one of the fullUrl {show(url)}."
+        return fault("invalid", text, ".fullUrl", id="bundle:id")
+    reference = parse_reference(url)
+    if reference is not None and reference.type not in ("", type_):
+        text = f"The fullUrl {show(url)} is that of a resource of another type than {show(str(type_))}."
+        return fault("invalid", text, ".fullUrl", id="bundle:type")
     return None
 
 

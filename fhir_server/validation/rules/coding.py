@@ -46,9 +46,15 @@ def build_object(definitions: Definitions, structure: Structure) -> ObjectCheck 
 
 def _check_identifier(value: dict[str, Any], _context: Context) -> list[Fault] | None:
     system = value.get("system")
-    if system.__class__ is not str or _is_absolute(system):
+    if system.__class__ is not str:
         return None
-    return _relative(system)
+    if not _is_absolute(system):
+        return _relative(system)
+    text = value.get("value")
+    if system == "urn:ietf:rfc:3986" and text.__class__ is str and not _is_absolute(text):
+        said = f"With the system urn:ietf:rfc:3986 the value is a URI, not {show(text)}."
+        return fault("value", said, ".value", id="identifier:uri")
+    return None
 
 
 def _relative(system: str) -> list[Fault]:

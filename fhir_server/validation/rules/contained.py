@@ -11,6 +11,7 @@ from fhir_server.definitions.registry import Definitions, Structure
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, ObjectCheck, fault, gather
 
+_TWICE = "Another contained resource has the same id."
 _DOM_3 = "dom-3: a contained resource must be referred to, or refer to its container."
 _DOM_4 = "dom-4: a contained resource must not have meta.versionId or meta.lastUpdated."
 _DOM_5 = "dom-5: a contained resource must not have security labels."
@@ -28,8 +29,16 @@ def _check(value: dict[str, Any], context: Context) -> list[Fault] | None:
     used: set[str] = set()
     _collect(value, used)
     faults: list[Fault] | None = None
+    seen: set[str] = set()
     for i, resource in enumerate(contained):
-        found = _check_one(resource, used) if isinstance(resource, dict) else None
+        if not isinstance(resource, dict):
+            continue
+        found = _check_one(resource, used)
+        id_ = resource.get("id")
+        if isinstance(id_, str):
+            if id_ in seen:
+                found = gather(found, fault("duplicate", _TWICE, ".id", id="contained:duplicate"))
+            seen.add(id_)
         if found:
             faults = gather(faults, found, f".contained[{i}]")
     return faults

@@ -22,6 +22,8 @@ _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _DATE = f"{_YEAR}(?:-{_MONTH}(?:-{_DAY})?)?"
 _DATE_TIME = f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_TIME}{_ZONE})?)?)?"
 _INSTANT = f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}"
+_OID = r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"
+_UUID = "urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SPACE = " \t\r\n"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -29,14 +31,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PATTERNS: dict[str, tuple[str, str]] = {
     "code": (r"\S+(?:\s\S+)*", "a code without spaces at its ends or doubled inside"),
     "id": (r"[A-Za-z0-9\-.]{1,64}", "1 to 64 letters, digits, '-' and '.'"),
-    "uri": (r"\S+", "a URI without spaces"),
+    "uri": (
+        # An OID or UUID that a URN names is one.
+        rf"(?!urn:oid:|urn:uuid:)\S+|{_OID}|{_UUID}",
+        "a URI without spaces, with a whole OID or UUID where it names one",
+    ),
     "url": (r"\S+", "a URL without spaces"),
     "canonical": (r"\S+", "a canonical URL without spaces"),
-    "oid": (r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+", "urn:oid: and an OID"),
-    "uuid": (
-        r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-        "urn:uuid: and a UUID in lower case",
-    ),
+    "oid": (_OID, "urn:oid: and an OID"),
+    "uuid": (_UUID, "urn:uuid: and a UUID in lower case"),
     "time": (_TIME, "hh:mm:ss"),
 }
 _DATES: dict[str, tuple[str, str]] = {

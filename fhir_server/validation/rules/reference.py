@@ -30,13 +30,16 @@ def build(position: Position, check: Check) -> Check:
 
     def check_reference(value: Any, owner: dict[str, Any], context: Context) -> list[Fault] | None:
         faults = check(value, owner, context)
-        literal = value.get("reference") if type(value) is dict else None
+        if type(value) is not dict:
+            return faults
+        literal = value.get("reference")
         if type(literal) is not str or not literal:
             return faults
         type_, _, rest = literal.partition("/")
-        if type_ in targets and _is_id(rest):
+        if type_ in targets and _is_id(rest) and value.get("type", type_) == type_:
             return faults
-        found = _judge(literal, targets, definitions, context)
+        found = _check_declared(value.get("type"), literal, definitions)
+        found = found or _judge(literal, targets, definitions, context)
         return gather(faults, found) if found else faults
 
     return check_reference
@@ -71,6 +74,16 @@ def _judge_type(type_: str, targets: frozenset[str]) -> list[Fault] | None:
         return None
     text = f"The reference points to {show(type_)}; allowed are {', '.join(sorted(targets))}."
     return fault("structure", text, ".reference", id="reference:target")
+
+
+def _check_declared(declared: Any, literal: str, definitions: Definitions) -> list[Fault] | None:
+    if not definitions.is_resource_type(declared):
+        return None
+    match = _RELATIVE.fullmatch(literal) or _ABSOLUTE.fullmatch(literal)
+    if match is None or not definitions.is_resource_type(match[1]) or match[1] == declared:
+        return None
+    text = f"The reference says it points to {declared}, and points to {match[1]}."
+    return fault("structure", text, ".type", id="reference:type")
 
 
 def _malformed(literal: str) -> list[Fault]:

@@ -81,9 +81,7 @@ def compile_presence(expression: tree.Tree, structure: Structure) -> Presence | 
     """Compiles an expression to look-ups, None where it asks for more."""
     if isinstance(expression, tree.Binary):
         return _binary(expression, structure)
-    if isinstance(expression, tree.Path):
-        return _path(expression, structure)
-    return None
+    return _path(expression, structure) if isinstance(expression, tree.Path) else None
 
 
 def _binary(part: tree.Binary, structure: Structure) -> Presence | None:
@@ -97,17 +95,75 @@ def _binary(part: tree.Binary, structure: Structure) -> Presence | None:
 
 
 def _path(part: tree.Path, structure: Structure) -> Presence | None:
-    *steps, last = part.steps or (part,)
+    if not part.steps:
+        return compile_presence(part.start, structure)
+    *steps, last = part.steps
     if not isinstance(last, tree.Call) or last.arguments:
         return None
     if last.name == "not":
         before = part.start if not steps else tree.Path(part.height, part.start, tuple(steps))
         inner = compile_presence(before, structure)
         return None if inner is None else _not(inner)
-    if steps or last.name not in ("exists", "empty") or not isinstance(part.start, tree.Name):
+    if last.name not in ("exists", "empty") or not isinstance(part.start, tree.Name):
         return None
-    keys = keys_of(structure, part.start.name)
-    return _exists(keys, wanted=last.name == "exists") if keys else None
+    wanted = last.name == "exists"
+    if not steps:
+        keys = keys_of(structure, part.start.name)
+        return _exists(keys, wanted=wanted) if keys else None
+    return _deep(part.start, steps, structure, wanted=wanted)
+
+
+def _deep(start: tree.Name, steps: list[tree.Tree], structure: Structure, *, wanted: bool) -> Presence | None:
+    """Compiles a.b.exists() and a.b.where(…).exists()."""
+    criteria = steps.pop() if isinstance(steps[-1], tree.Call) else None
+    names = [start, *steps]
+    if criteria is None:
+        last = names.pop()
+    keys: list[str] = []
+    for name in names:
+        found = _nested(name, structure)
+        if found is None:
+            return None
+        keys.append(found[0])
+        structure = found[1]
+    if criteria is None:
+        holds = _exists(keys_of(structure, last.name), wanted=True) if isinstance(last, tree.Name) else None
+    else:
+        holds = _criteria(criteria, structure)
+    return None if holds is None else _any(tuple(keys), holds, wanted=wanted)
+
+
+def _nested(name: tree.Tree, structure: Structure) -> tuple[str, Structure] | None:
+    """Returns the key and structure of a child that is an object of one type."""
+    if not isinstance(name, tree.Name) or name.name not in structure.keys:
+        return None
+    below = load_definitions().structure_or_none(structure.keys[name.name][1])
+    if below is None or below.is_primitive or below.kind == "resource":
+        return None
+    return name.name, below
+
+
+def _criteria(call: tree.Tree, structure: Structure) -> Presence | None:
+    if not isinstance(call, tree.Call) or call.name != "where" or len(call.arguments) != 1:
+        return None
+    return compile_presence(call.arguments[0], structure)
+
+
+def _any(keys: tuple[str, ...], holds: Presence, *, wanted: bool) -> Presence:
+    def presence(value: dict[str, Any]) -> bool | None:
+        items = [value]
+        for key in keys:
+            found: list[dict[str, Any]] = []
+            for item in items:
+                below = item.get(key)
+                if below.__class__ is dict:
+                    found.append(below)
+                elif below.__class__ is list:
+                    found += [one for one in below if one.__class__ is dict]
+            items = found
+        return any(holds(item) for item in items) is wanted
+
+    return presence
 
 
 def _exists(keys: frozenset[str], *, wanted: bool) -> Presence:

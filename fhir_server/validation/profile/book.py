@@ -20,7 +20,7 @@ from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather, remark, show
 from fhir_server.validation.profile.compile import Compiler
-from fhir_server.validation.profile.extensions import check_modifier, check_places, unknown
+from fhir_server.validation.profile.extensions import check_modifier, check_places, stands_well, unknown
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
 
@@ -150,7 +150,8 @@ class ProfileBook:
         profile = self.find(url)
         if profile is None or profile.type != "Extension":
             return unknown(url)
-        context.has_extensions = True
+        if not stands_well(profile.definition, holder):
+            context.has_extensions = True
         faults = check_modifier(profile.definition, key)
         found = self.check_item(url, Item(value, None, "Extension", -1, key), context)
         return gather(faults, found) if found else faults

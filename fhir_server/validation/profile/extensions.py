@@ -47,6 +47,20 @@ def check_modifier(definition: Resource, key: str) -> list[Fault] | None:
     return fault("structure", text, id="extension:modifier")
 
 
+def stands_well(definition: Resource, holder: str) -> bool:
+    """True where the type of the holder is enough to say that an extension may stand there."""
+    rows = definition.get("context")
+    if not isinstance(rows, list) or not rows:
+        return True
+    names = ancestors(holder)
+    return any(
+        isinstance(row, dict)
+        and row.get("type") == "element"
+        and (row.get("expression") in names or row.get("expression") in ("*", "Element"))
+        for row in rows
+    )
+
+
 def check_places(context: Context, definitions: Definitions, find: FindDefinition) -> list[Fault] | None:
     """Returns the faults of the extensions of a resource that stand where their definition does not allow."""
     resource = context.resource

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import Definitions, Invariant, Structure
+from fhir_server.fhirpath import tree
+from fhir_server.fhirpath.compile import compile_tree
 from fhir_server.fhirpath.errata import ERRATA
 from fhir_server.fhirpath.evaluate import Expression, FhirPathTooCostly, Node, compile_expression
 from fhir_server.fhirpath.node import FhirPathError, make_node
@@ -62,23 +64,50 @@ def build_rules(rules: Iterable[Rule]) -> ObjectCheck | None:
 
 def build_rule(invariant: Invariant, structure: Structure) -> Rule:
     """Compiles an invariant for the objects of a structure; raises FhirPathError for what is no FHIRPath."""
-    text = ERRATA.get(invariant.expression, invariant.expression)
-    expression = compile_expression(invariant.expression, structure.name)
-    parsed = parse(text)
-    presence = compile_presence(parsed, structure)
+    parsed = parse(ERRATA.get(invariant.expression, invariant.expression))
     keys = keys_read(parsed, structure)
-    if keys is not None and not _holds_of_nothing(expression, structure.name):
+    holds = _holds(parsed, structure)
+    if keys is not None and not holds({}, Context({})):
         keys = None
+    return Rule(invariant, holds, keys)
+
+
+def _holds(part: tree.Tree, structure: Structure) -> Holds:
+    """Compiles to: is it true? Look-ups where they suffice, so that few parts are evaluated as FHIRPath."""
+    presence = compile_presence(part, structure)
     if presence is not None:
-        return Rule(invariant, lambda value, _: presence(value) is True, keys)
-    return Rule(invariant, _evaluate(expression, structure.name), keys)
+        return lambda value, _: presence(value) is True
+    if isinstance(part, tree.Binary):
+        if part.operator in ("and", "or"):
+            return _joined(part, structure)
+        left = compile_presence(part.left, structure) if part.operator == "implies" else None
+        if left is not None:
+            right = _holds(part.right, structure)
+            return lambda value, context: left(value) is False or right(value, context)
+    return _gated(part, structure)
 
 
-def _holds_of_nothing(expression: Expression, type_name: str) -> bool:
-    try:
-        return expression.is_true(Node({}, type_name, None), when_empty=False)
-    except FhirPathError:
-        return False
+def _joined(part: tree.Binary, structure: Structure) -> Holds:
+    left, right = _holds(part.left, structure), _holds(part.right, structure)
+    if part.operator == "and":
+        return lambda value, context: left(value, context) and right(value, context)
+    return lambda value, context: left(value, context) or right(value, context)
+
+
+def _gated(part: tree.Tree, structure: Structure) -> Holds:
+    """Compiles to an evaluation, but for objects that have nothing of what it reads."""
+    evaluate = _evaluate(
+        Expression("", structure.name, compile_tree(part, structure.name), False), structure.name
+    )
+    keys = keys_read(part, structure)
+    if keys is None:
+        return evaluate
+    of_nothing = evaluate({}, Context({}))
+
+    def holds(value: dict[str, Any], context: Context) -> bool:
+        return of_nothing if keys.isdisjoint(value) else evaluate(value, context)
+
+    return holds
 
 
 def _evaluate(expression: Expression, type_name: str) -> Holds:

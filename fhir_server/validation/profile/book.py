@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/profiling.html#resources
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
@@ -20,7 +20,13 @@ from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather, remark, show
 from fhir_server.validation.profile.compile import Compiler
-from fhir_server.validation.profile.extensions import check_modifier, check_places, stands_well, unknown
+from fhir_server.validation.profile.extensions import (
+    check_modifier,
+    check_places,
+    is_modifier,
+    stands_well,
+    unknown,
+)
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
 
@@ -42,6 +48,10 @@ class Profile:
     """What of it cannot be checked, and why."""
     broken: str = ""
     """Why nothing of it can be checked."""
+    modifies: bool = False
+    """Of an extension: it changes the meaning of what it stands on."""
+    holders: dict[str, bool] = field(default_factory=dict)
+    """Of an extension: type of what holds it → is that enough to say that it may stand there."""
 
 
 class ProfileBook:
@@ -93,7 +103,9 @@ class ProfileBook:
                 self._definitions, self._snapshots, self.terms, self._find_type, self.check_item
             )
             check = compiler.root(self._snapshots.tree(canonical), type_)
-            return Profile(canonical, type_, definition, check, tuple(compiler.problems[:20]))
+            modifies = type_ == "Extension" and is_modifier(definition)
+            problems = tuple(compiler.problems[:20])
+            return Profile(canonical, type_, definition, check, problems, modifies=modifies)
         except FhirError as error:
             return Profile(canonical, type_, definition, None, (), error.diagnostics)
         except RecursionError:
@@ -150,9 +162,12 @@ class ProfileBook:
         profile = self.find(url)
         if profile is None or profile.type != "Extension":
             return unknown(url)
-        if not stands_well(profile.definition, holder):
+        stands = profile.holders.get(holder)
+        if stands is None:
+            stands = profile.holders[holder] = stands_well(profile.definition, holder)
+        if not stands:
             context.has_extensions = True
-        faults = check_modifier(profile.definition, key)
+        faults = check_modifier(profile.definition, key, modifies=profile.modifies)
         found = self.check_item(url, Item(value, None, "Extension", -1, key), context)
         return gather(faults, found) if found else faults
 

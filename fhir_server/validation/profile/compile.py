@@ -107,9 +107,7 @@ class Compiler:
     def _property(
         self, node: ElementNode, place: Place
     ) -> Callable[[dict[str, Any], Context], list[Fault] | None] | None:
-        keys = tuple(
-            (key, type_) for key, (element, type_) in place.owner.keys.items() if element is place.element
-        )
+        keys = {key: type_ for key, (element, type_) in place.owner.keys.items() if element is place.element}
         slicing = self._slicing(node, place) if node.slices else None
         return build_property(node.facts, place, keys, self._element(node, place), slicing)
 
@@ -189,9 +187,7 @@ class Compiler:
 
     def _targets(self, rows: list[dict[str, Any]], known: dict[str, tuple[str, ...]]) -> ItemCheck | None:
         references = [row for row in rows if row.get("code") == "Reference"]
-        return build_targets(
-            references, known.get("Reference", ()), self._definitions, self._find_type, self._conforms
-        )
+        return build_targets(references, known.get("Reference", ()), self._find_type, self._conforms)
 
     # --- slices ---------------------------------------------------------------------------------
 

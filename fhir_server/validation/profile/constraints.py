@@ -19,22 +19,12 @@ _OF_ALL = frozenset({"ele-1", "ext-1"})
 
 def build_constraints(rows: Any, type_: str, known: set[str], problems: list[str]) -> ItemCheck | None:
     """Returns the check of the constraints that R4 does not already have; adds those that do not compile."""
-    found: list[tuple[Invariant, Expression]] = []
-    for row in rows if isinstance(rows, list) else ():
-        if not isinstance(row, dict) or row.get("key") in known | _OF_ALL:
-            continue
-        text = row.get("expression")
-        if not isinstance(text, str) or not text:
-            continue
-        key, severity = str(row.get("key"))[:64], str(row.get("severity", "error"))
-        try:
-            if len(text) > MAX_EXPRESSION:
-                raise FhirPathError(f"longer than {MAX_EXPRESSION} characters")
-            expression = compile_uncached(text, type_ or "Element")
-        except FhirError as error:
-            problems.append(f"constraint {key}: {error.diagnostics}")
-            continue
-        found.append((Invariant(key, severity, text, str(row.get("human", ""))[:500]), expression))
+    found = [
+        compiled
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict) and row.get("key") not in known | _OF_ALL
+        if (compiled := _compile(row, type_, problems)) is not None
+    ]
     if not found:
         return None
 
@@ -48,6 +38,21 @@ def build_constraints(rows: Any, type_: str, known: set[str], problems: list[str
         return faults
 
     return check
+
+
+def _compile(row: dict[str, Any], type_: str, problems: list[str]) -> tuple[Invariant, Expression] | None:
+    text = row.get("expression")
+    if not isinstance(text, str) or not text:
+        return None
+    key, severity = str(row.get("key"))[:64], str(row.get("severity", "error"))
+    try:
+        if len(text) > MAX_EXPRESSION:
+            raise FhirPathError(f"longer than {MAX_EXPRESSION} characters")
+        expression = compile_uncached(text, type_ or "Element")
+    except FhirError as error:
+        problems.append(f"constraint {key}: {error.diagnostics}")
+        return None
+    return Invariant(key, severity, text, str(row.get("human", ""))[:500]), expression
 
 
 def _evaluate(

@@ -115,13 +115,7 @@ def _step(
     node: ElementNode, step: tree.Tree, rest: list[tree.Tree], snapshots: Snapshots
 ) -> ElementNode | None:
     if isinstance(step, tree.Call):
-        if step.name == "resolve":
-            return _profile_of(node, "targetProfile", snapshots)
-        if step.name in ("ofType", "as"):
-            return node
-        if step.name == "extension":
-            return _extension(node, step)
-        return None
+        return _call(node, step, snapshots)
     if not isinstance(step, tree.Name):
         return None
     if not node.children:
@@ -129,11 +123,17 @@ def _step(
     child = node.child(step.name)
     if child is None:
         return None
-    for one in child.slices.values():
-        # A slice that must be there says more than the element (code.coding:loinc.code).
-        if one.facts.get("min") and _locate(one, rest, snapshots) is not None:
-            return one
-    return child
+    # A slice that must be there says more than the element (code.coding:loinc.code).
+    needed = (one for one in child.slices.values() if one.facts.get("min"))
+    return next((one for one in needed if _locate(one, rest, snapshots) is not None), child)
+
+
+def _call(node: ElementNode, step: tree.Call, snapshots: Snapshots) -> ElementNode | None:
+    if step.name == "resolve":
+        return _profile_of(node, "targetProfile", snapshots)
+    if step.name in ("ofType", "as"):
+        return node
+    return _extension(node, step) if step.name == "extension" else None
 
 
 def _profile_of(node: ElementNode, key: str, snapshots: Snapshots) -> ElementNode | None:

@@ -34,12 +34,17 @@ def unknown(url: str) -> list[Fault]:
     return remark("information", "not-found", text, id="extension:unknown")
 
 
-def check_modifier(definition: Resource, key: str) -> list[Fault] | None:
-    """Checks that an extension that modifies stands in modifierExtension, and no other there."""
+def is_modifier(definition: Resource) -> bool:
+    """True for the definition of an extension that changes the meaning of what it stands on."""
     modifies = False
     for view in ("differential", "snapshot"):
         for element in elements_of(definition, view)[:1]:
             modifies = element.get("isModifier", modifies) is True
+    return modifies
+
+
+def check_modifier(definition: Resource, key: str, *, modifies: bool) -> list[Fault] | None:
+    """Checks that an extension that modifies stands in modifierExtension, and no other there."""
     if modifies is (key == "modifierExtension"):
         return None
     place = "modifierExtension" if modifies else "extension"

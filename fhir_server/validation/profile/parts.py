@@ -37,10 +37,14 @@ class Place(NamedTuple):
     element: Element
 
 
-def items_of(holder: dict[str, Any], keys: tuple[tuple[str, str], ...]) -> list[Item]:
+def items_of(holder: dict[str, Any], keys: dict[str, str]) -> list[Item]:
     """Returns the occurrences of an element that stands under one of several keys (a choice)."""
     found: list[Item] = []
-    for key, type_ in keys:
+    if len(keys) > len(holder):
+        # A choice of many types: look at the few keys that are there.
+        given = dict.fromkeys(key.removeprefix("_") for key in holder)
+        keys = {key: keys[key] for key in given if key in keys}
+    for key, type_ in keys.items():
         value, sibling = holder.get(key), holder.get("_" + key)
         if value is None and sibling is None:
             continue

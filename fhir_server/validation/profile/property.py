@@ -6,11 +6,11 @@ https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.min
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Fault, fault, gather, is_full, show
+from fhir_server.validation.fault import Fault, fault, gather, show
 from fhir_server.validation.profile.parts import Item, ItemCheck, Place, items_of, segment_of
 from fhir_server.validation.profile.slicing import Slicing, check_slices
 
@@ -20,7 +20,7 @@ PropertyCheck = Callable[[dict[str, Any], Context], "list[Fault] | None"]
 def build_property(
     facts: dict[str, Any],
     place: Place,
-    keys: tuple[tuple[str, str], ...],
+    keys: dict[str, str],
     check_item: ItemCheck | None,
     slicing: Slicing | None,
 ) -> PropertyCheck | None:
@@ -33,17 +33,30 @@ def build_property(
             return None
         return lambda holder, _: count(len(items_of(holder, keys)))
 
+    return _check_all(_Property(name, keys, count, types, check_item, slicing))
+
+
+class _Property(NamedTuple):
+    name: str
+    keys: dict[str, str]
+    check_count: Callable[[int], list[Fault] | None] | None
+    types: frozenset[str] | None
+    check_item: ItemCheck | None
+    slicing: Slicing | None
+
+
+def _check_all(of: _Property) -> PropertyCheck:
+    name, keys, check_count, types, check_item, slicing = of
+
     def check(holder: dict[str, Any], context: Context) -> list[Fault] | None:
         items = items_of(holder, keys)
-        faults = count(len(items)) if count is not None else None
+        faults = check_count(len(items)) if check_count is not None else None
         for item in items:
-            found = None if types is None else _check_type(item, types)
+            found = _check_type(item, types)
             if not found and check_item is not None:
                 found = check_item(item, context)
             if found:
                 faults = gather(faults, found, segment_of(item, name))
-                if is_full(faults):
-                    return faults
         if slicing is not None:
             found = check_slices(slicing, name, items, context)
             faults = gather(faults, found) if found else faults
@@ -88,8 +101,8 @@ def _narrowed(facts: dict[str, Any], place: Place) -> frozenset[str] | None:
     return types
 
 
-def _check_type(item: Item, types: frozenset[str]) -> list[Fault] | None:
-    if not types.isdisjoint(ancestors(item.type)):
+def _check_type(item: Item, types: frozenset[str] | None) -> list[Fault] | None:
+    if types is None or item.type in types or not types.isdisjoint(ancestors(item.type)):
         return None
     text = f"The type {show(item.type)} is not allowed; allowed are {', '.join(sorted(types))}."
     return fault("structure", text, id="profile:type")

@@ -5,6 +5,7 @@ The same seed writes the same cases: HL7's verdicts of `verdicts.json` stay with
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -66,6 +67,10 @@ class Case:
     @property
     def rule(self) -> str:
         return self.id.partition("/")[0]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
 
 @cache

@@ -12,7 +12,7 @@ from fhir_server.definitions.element_tree import ElementNode, ProfileError
 from fhir_server.definitions.registry import Definitions, Structure
 from fhir_server.definitions.snapshot import Snapshots, type_url
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Fault, gather
+from fhir_server.validation.fault import Fault, fault, gather
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
 from fhir_server.validation.profile.parts import Item, ItemCheck, Place
@@ -20,7 +20,7 @@ from fhir_server.validation.profile.property import build_property
 from fhir_server.validation.profile.slicing import Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
 from fhir_server.validation.profile.terms import Terms
-from fhir_server.validation.profile.values import build_expected, build_length, build_range
+from fhir_server.validation.profile.values import build_expected, build_length, build_range, expected_value
 from fhir_server.validation.rules.binding import outside
 
 CheckProfile = Callable[[str, Item, Context], "list[Fault] | None"]
@@ -250,8 +250,13 @@ def build_value(facts: dict[str, Any]) -> ItemCheck | None:
     if not checks:
         return None
 
+    expected = expected_value(facts)
+    is_fixed = expected is not None and expected[0] == "fixed"
+
     def check(item: Item, _context: Context) -> list[Fault] | None:
         faults: list[Fault] | None = None
+        if is_fixed and item.sibling is not None and "extension" in item.sibling:
+            faults = fault("value", _NO_EXTENSION, ".extension", id="profile:fixed")
         for one in checks:
             found = one(item.value, item.type)
             if found:
@@ -259,6 +264,9 @@ def build_value(facts: dict[str, Any]) -> ItemCheck | None:
         return faults
 
     return check
+
+
+_NO_EXTENSION = "A fixed value has no extensions."
 
 
 def _beside(check: ItemCheck | None) -> ItemCheck | None:

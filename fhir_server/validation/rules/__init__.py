@@ -23,6 +23,7 @@ from fhir_server.validation.rules import (
     primitive,
     reference,
     types,
+    units,
     written,
 )
 
@@ -57,6 +58,7 @@ STRUCTURE_OBJECT_RULES: tuple[ObjectRule, ...] = (
 OBJECT_RULES: tuple[ObjectRule, ...] = (
     *STRUCTURE_OBJECT_RULES,
     coding.build_object,
+    units.build_object,
     written.build_object,
     invariant.build_object,
     contained.build_object,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fhir_server.fhir.ucum import canonical_unit
+from fhir_server.validation.rules.units import is_unit
 
 _LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8}|[xi])(?:-[A-Za-z0-9]{1,8}){0,8}")
 # Formats of a CapabilityStatement may also be said as xml, json, ttl or html.
@@ -33,15 +33,10 @@ _CURRENCIES = frozenset(
 )
 
 
-def _is_unit(code: str) -> bool | None:
-    # The tables of units are not all of UCUM: what they do not know is left open.
-    return True if canonical_unit(code) is not None else None
-
-
 CODE_RULES: dict[str, Callable[[str], bool | None]] = {
     "http://hl7.org/fhir/ValueSet/all-languages": lambda code: _LANGUAGE.fullmatch(code) is not None,
     "http://hl7.org/fhir/ValueSet/mimetypes": lambda code: _MEDIA_TYPE.fullmatch(code) is not None,
     "http://hl7.org/fhir/ValueSet/currencies": _CURRENCIES.__contains__,
-    "http://hl7.org/fhir/ValueSet/ucum-units": _is_unit,
+    "http://hl7.org/fhir/ValueSet/ucum-units": is_unit,
 }
 """Value set → does a code belong to it; None where that is not known."""

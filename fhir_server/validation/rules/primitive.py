@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Check, Fault, Position, fault, show, wrong_type
+from fhir_server.validation.fault import Check, Fault, Position, fault, remark, show, wrong_type
 
 MAX_STRING = 1024 * 1024
 
@@ -104,14 +104,18 @@ def _check_text(value: Any, _owner: dict[str, Any], _context: Context) -> list[F
         return wrong_type("a string", value)
     if value.isprintable() and len(value) <= MAX_STRING and value.strip(_SPACE):
         return None
-    return _judge_text(value)
+    return _judge_text(value) or (None if value.strip(_SPACE) else _blank())
+
+
+def _blank() -> list[Fault]:
+    # Legal in JSON, nothing in XML: https://hl7.org/fhir/R4/datatypes.html#string
+    text = "A string should not be made of white space only."
+    return remark("warning", "value", text, id="string:blank")
 
 
 def _judge_text(value: str) -> list[Fault] | None:
     if not value:
         return fault("value", "A string must not be empty.")
-    if not value.strip(_SPACE):
-        return fault("value", "A string must not be made of white space only.")
     if len(value) > MAX_STRING:
         return fault("value", f"A string must not have more than {MAX_STRING} characters.")
     if _CONTROL.search(value):

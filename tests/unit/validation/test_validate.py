@@ -146,8 +146,11 @@ def test_contained_resources_of_a_bundle_are_those_of_their_entry() -> None:
     organization = {"resourceType": "Organization", "id": "org", "name": "x"}
     patient = {"resourceType": "Patient", "managingOrganization": {"reference": "#org"}}
     entries = [
-        {"fullUrl": "urn:uuid:1", "resource": patient | {"contained": [organization]}},
-        {"fullUrl": "urn:uuid:2", "resource": patient},
+        {
+            "fullUrl": "urn:uuid:00000000-0000-0000-0000-000000000001",
+            "resource": patient | {"contained": [organization]},
+        },
+        {"fullUrl": "urn:uuid:00000000-0000-0000-0000-000000000002", "resource": patient},
     ]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     assert _places(bundle) == ["Bundle.entry[1].resource.managingOrganization.reference"]

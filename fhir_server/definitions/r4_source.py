@@ -25,6 +25,11 @@ class R4Source:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
 
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The canonicals of the profiles and extensions that R4 publishes."""
+        return self._definitions.profile_urls
+
     def find(self, resource_type: str, canonical: str) -> Resource | None:
         """Returns a conformance resource of R4 4.0.1."""
         url, version, _ = parse_canonical(canonical)

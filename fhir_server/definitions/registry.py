@@ -147,6 +147,11 @@ class Definitions:
         row: dict[str, Any] | None = self._table("profiles").get(url)
         return row
 
+    @property
+    def profile_urls(self) -> tuple[str, ...]:
+        """The canonicals of the profiles and extensions of R4."""
+        return tuple(self._table("profiles"))
+
     def search_parameters(self, resource_type: str) -> dict[str, SearchParameter]:
         """Returns the search parameters of a type by code, those of Resource and DomainResource included."""
         if not self._parameters:

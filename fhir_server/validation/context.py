@@ -6,12 +6,16 @@ https://hl7.org/fhir/R4/fhirpath.html#variables, https://hl7.org/fhir/R4/bundle.
 from __future__ import annotations
 
 from functools import cached_property
+from time import monotonic
 from typing import Any, Protocol
 
 from fhir_server.fhir import Resource
 from fhir_server.fhir.reference import parse_reference
-from fhir_server.fhirpath.evaluate import Environment, Node
+from fhir_server.fhirpath.evaluate import Environment, Expression, FhirPathTooCostly, Node
 from fhir_server.fhirpath.resolve import type_of_reference
+
+MAX_SECONDS = 10
+"""Time for the expressions of one resource, with all that is inside."""
 
 
 class Book(Protocol):
@@ -56,6 +60,8 @@ class Context:
         """Of a contained resource the context of its container."""
         self.around: Context | None = around if container is None else container.around
         """The context of the Bundle or Parameters that hold the resource."""
+        self.deadline: float = monotonic() + MAX_SECONDS if outer is None else outer.deadline
+        """When no more expressions are evaluated: neither resource nor profile may hold a worker."""
         self.full_url = ""
         """Of the Bundle entry that holds the resource."""
         self.has_extensions = False
@@ -81,6 +87,12 @@ class Context:
             member_of=None if self.book is None else self.book.member_of,
             conforms_to=None if self.book is None else self._conforms_to,
         )
+
+    def evaluate(self, expression: Expression, node: Node) -> bool:
+        """Says whether an invariant holds, no answer being none; FhirPathError where it cannot be said."""
+        if monotonic() > self.deadline:
+            raise FhirPathTooCostly(f"The resource needs more than {MAX_SECONDS} seconds of evaluation")
+        return expression.is_true(node, self.environment, when_empty=False)
 
     def below(self, resource: Resource) -> Context:
         """Returns the context of a resource inside: a contained one, or that of an entry."""

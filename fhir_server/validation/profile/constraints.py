@@ -6,10 +6,10 @@ from typing import Any
 
 from fhir_server.definitions.registry import Invariant
 from fhir_server.errors import FhirError
-from fhir_server.fhirpath.evaluate import Expression, compile_uncached
+from fhir_server.fhirpath.evaluate import Expression, FhirPathTooCostly, compile_uncached
 from fhir_server.fhirpath.node import FhirPathError, Node
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Fault, gather, remark
+from fhir_server.validation.fault import Fault, fault, gather, remark
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.rules.written import broken
 
@@ -59,8 +59,11 @@ def _evaluate(
     invariant: Invariant, expression: Expression, node: Node, context: Context
 ) -> list[Fault] | None:
     try:
-        if expression.is_true(node, context.environment, when_empty=False):
+        if context.evaluate(expression, node):
             return None
+    except FhirPathTooCostly as error:
+        text = f"{invariant.key} cannot be evaluated: {error.diagnostics}"
+        return fault("too-costly", text, id=f"invariant:{invariant.key}")
     except FhirPathError as error:
         text = f"{invariant.key} could not be evaluated: {error.diagnostics}"
         return remark("warning", "exception", text, id=f"invariant:{invariant.key}")

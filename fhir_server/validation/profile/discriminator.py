@@ -39,6 +39,8 @@ class _Target(NamedTuple):
 
     node: ElementNode | None
     expected: tuple[str, Any] | None
+    beyond: bool = False
+    """The path goes on to what the reference leads to."""
 
 
 def build_matches(kind: str, path: str, slice_: ElementNode, type_: str, tools: Tools) -> Matches | None:
@@ -46,18 +48,27 @@ def build_matches(kind: str, path: str, slice_: ElementNode, type_: str, tools: 
     if slice_.name in ("extension", "modifierExtension") and path == "url":
         return _by_url(slice_)
     steps = _steps(path)
-    target = _locate(slice_, steps, tools.snapshots)
-    if target is None:
-        return None
+    if kind in ("type", "profile") and steps and _is_resolve(steps[-1]):
+        # What is said of the target is said on the reference.
+        target = _locate(slice_, steps[:-1], tools.snapshots)
+        target = None if target is None else target._replace(beyond=True)
+    else:
+        target = _locate(slice_, steps, tools.snapshots)
     test = _TESTS.get(kind)
-    matches = None if test is None else test(target, tools)
-    if matches is None or path == "$this":
+    matches = None if test is None or target is None else test(target, tools)
+    if matches is None or target is None:
+        return None
+    if path == "$this":
         return matches
     simple = target.expected
     if _NAME.fullmatch(path) and simple is not None and isinstance(simple[1], str):
         wanted = simple[1]
         return lambda item, _: item.value.__class__ is dict and item.value.get(path) == wanted
     return _at_path(path, type_, matches, kind)
+
+
+def _is_resolve(step: tree.Tree) -> bool:
+    return isinstance(step, tree.Call) and step.name == "resolve"
 
 
 def _steps(path: str) -> list[tree.Tree]:
@@ -129,7 +140,7 @@ def _step(
 
 
 def _call(node: ElementNode, step: tree.Call, snapshots: Snapshots) -> ElementNode | None:
-    if step.name == "resolve":
+    if _is_resolve(step):
         return _profile_of(node, "targetProfile", snapshots)
     if step.name in ("ofType", "as"):
         return node
@@ -187,12 +198,22 @@ def _by_presence(target: _Target, _tools: Tools) -> Matches | None:
     return (lambda item, _: True) if facts.get("min") else None
 
 
-def _by_type(target: _Target, _tools: Tools) -> Matches | None:
-    types = target.node.facts.get("type") if target.node is not None else None
-    wanted = {str(t.get("code")) for t in types or ()}
-    if not wanted and target.node is not None:
-        wanted = {target.node.name}
+def _by_type(target: _Target, tools: Tools) -> Matches | None:
+    types = (target.node.facts.get("type") if target.node is not None else None) or ()
+    wanted: set[str] = set()
+    for row in types:
+        targets = [str(p) for p in row.get("targetProfile") or ()] if target.beyond else []
+        wanted |= {_type_of(p, tools) for p in targets} if targets else {str(row.get("code"))}
+    if not wanted:
+        return None
     return lambda item, _: not wanted.isdisjoint(ancestors(item.type))
+
+
+def _type_of(canonical: str, tools: Tools) -> str:
+    try:
+        return tools.snapshots.tree(canonical).name
+    except ProfileError:
+        return ""
 
 
 def _by_profile(target: _Target, tools: Tools) -> Matches | None:

@@ -18,7 +18,7 @@ from fhir_server.fhirpath.node import FhirPathError, make_node
 from fhir_server.fhirpath.parse import parse
 from fhir_server.fhirpath.presence import compile_presence, keys_read
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Check, Fault, ObjectCheck, Position, gather
+from fhir_server.validation.fault import Check, Fault, ObjectCheck, Position, fault, gather
 from fhir_server.validation.rules.written import WRITTEN, broken
 
 Holds = Callable[[dict[str, Any], Context], bool]
@@ -48,7 +48,7 @@ def build_rules(rules: Iterable[Rule]) -> ObjectCheck | None:
     gated = tuple((r.keys, r.invariant, r.holds) for r in rules if r.keys is not None)
     gate: frozenset[str] = frozenset().union(*(keys for keys, _, _ in gated))
 
-    def check(value: dict[str, Any], context: Context) -> list[Fault] | None:
+    def ask(value: dict[str, Any], context: Context) -> list[Fault] | None:
         faults: list[Fault] | None = None
         if not gate.isdisjoint(value):
             for keys, invariant, holds in gated:
@@ -58,6 +58,12 @@ def build_rules(rules: Iterable[Rule]) -> ObjectCheck | None:
             if not holds(value, context):
                 faults = gather(faults, broken(invariant))
         return faults
+
+    def check(value: dict[str, Any], context: Context) -> list[Fault] | None:
+        try:
+            return ask(value, context)
+        except FhirPathTooCostly as error:
+            return fault("too-costly", f"The invariants cannot be checked: {error.diagnostics}", id="depth")
 
     return check
 
@@ -111,11 +117,9 @@ def _gated(part: tree.Tree, structure: Structure) -> Holds:
 
 
 def _evaluate(expression: Expression, type_name: str) -> Holds:
-    is_true = expression.is_true
-
     def holds(value: dict[str, Any], context: Context) -> bool:
         try:
-            return is_true(make_node((value, type_name, None)), context.environment, when_empty=False)
+            return context.evaluate(expression, make_node((value, type_name, None)))
         except FhirPathTooCostly:
             raise
         except FhirPathError:
@@ -150,6 +154,6 @@ def build(position: Position, check: Check) -> Check:
 
 def _is_true(expression: Expression, node: Node, context: Context) -> bool:
     try:
-        return expression.is_true(node, context.environment, when_empty=False)
+        return context.evaluate(expression, node)
     except FhirPathError:
         return True

@@ -25,7 +25,17 @@ def received_resource(exchange: Exchange) -> Resource:
 def find_issues(exchange: Exchange, resource: Resource) -> list[Issue]:
     """Returns what is wrong with a resource that is to be stored, as far as the settings want to know."""
     level = exchange.limits.validation
-    return [] if level == "off" else validate_resource(resource, level=Level(level))
+    return unusable(resource) if level == "off" else validate_resource(resource, level=Level(level))
+
+
+def unusable(resource: Resource, path: str = "") -> list[Issue]:
+    """Returns what no setting lets pass: the server itself writes into meta and its tags."""
+    meta = resource.get("meta", {})
+    tags = meta.get("tag", []) if type(meta) is dict else None
+    if type(tags) is list and all(type(tag) is dict for tag in tags):
+        return []
+    expression = f"{path or resource.get('resourceType')}.meta"
+    return [Issue("error", "structure", "meta is an object, and its tags are objects", expression)]
 
 
 def parse_body(exchange: Exchange) -> Resource:

@@ -44,28 +44,29 @@ def build_rules(rules: Iterable[Rule]) -> ObjectCheck | None:
     rules = list(rules)
     if not rules:
         return None
-    always = tuple((r.invariant, r.holds) for r in rules if r.keys is None)
-    gated = tuple((r.keys, r.invariant, r.holds) for r in rules if r.keys is not None)
-    gate: frozenset[str] = frozenset().union(*(keys for keys, _, _ in gated))
-
-    def ask(value: dict[str, Any], context: Context) -> list[Fault] | None:
-        faults: list[Fault] | None = None
-        if not gate.isdisjoint(value):
-            for keys, invariant, holds in gated:
-                if not keys.isdisjoint(value) and not holds(value, context):
-                    faults = gather(faults, broken(invariant))
-        for invariant, holds in always:
-            if not holds(value, context):
-                faults = gather(faults, broken(invariant))
-        return faults
+    always = tuple(rule for rule in rules if rule.keys is None)
+    gated = tuple((rule.keys, rule) for rule in rules if rule.keys is not None)
+    gate: frozenset[str] = frozenset().union(*(keys for keys, _ in gated))
 
     def check(value: dict[str, Any], context: Context) -> list[Fault] | None:
-        try:
-            return ask(value, context)
-        except FhirPathTooCostly as error:
-            return fault("too-costly", f"The invariants cannot be checked: {error.diagnostics}", id="depth")
+        asked = always
+        if not gate.isdisjoint(value):
+            asked += tuple(rule for keys, rule in gated if not keys.isdisjoint(value))
+        return _ask(asked, value, context) if asked else None
 
     return check
+
+
+def _ask(rules: tuple[Rule, ...], value: dict[str, Any], context: Context) -> list[Fault] | None:
+    faults: list[Fault] | None = None
+    try:
+        for invariant, holds, _ in rules:
+            if not holds(value, context):
+                faults = gather(faults, broken(invariant))
+    except FhirPathTooCostly as error:
+        text = f"The invariants cannot be checked: {error.diagnostics}"
+        return gather(faults, fault("too-costly", text, id="depth"))
+    return faults
 
 
 def build_rule(invariant: Invariant, structure: Structure) -> Rule:

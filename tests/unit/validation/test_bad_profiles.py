@@ -49,13 +49,9 @@ def test_an_expression_that_is_no_fhirpath_is_told(expression: str) -> None:
 
 
 def test_an_expression_that_would_never_end_is_stopped() -> None:
-    endless = "repeat(extension | %resource | %resource.name).count() > 1000"
+    costly = "name.given.select(%resource.name.given).select(%resource.name.given).count() > 0"
     begun = time.monotonic()
-    found = issues(
-        {**PATIENT, "name": [{"given": ["x"] * 200}] * 50},
-        source(constraint(f"name.all({endless}) and name.given.all(%resource.name.given.all($this != 'y'))")),
-        "p",
-    )
+    found = issues({**PATIENT, "name": [{"given": ["x"] * 200}] * 50}, source(constraint(costly)), "p")
     assert time.monotonic() - begun < 10
     assert [(i.severity, i.code) for i in found if i.message_id == "invariant:x-1"] == [
         ("error", "too-costly")

@@ -65,6 +65,10 @@ test-search-oracle: export ORACLE_SEED ?= 1
 test-search-oracle: $(INSTALLED) ## Compare searches with a slow reading (ORACLE_QUERIES=200000 ORACLE_SEED=1).
 	$(BIN)/python -m pytest tests/oracle
 
+.PHONY: conformance
+conformance: $(INSTALLED) ## Ask HL7's validator about the corpus of broken resources (needs Java 17, Maven, Maven Central).
+	$(BIN)/python -m tests.conformance.validation.hl7
+
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
 	$(BIN)/python -m pytest --cov --cov-report=html --cov-report=term

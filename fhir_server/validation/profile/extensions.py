@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/defining-extensions.html#context
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.definitions.element_tree import elements_of
@@ -30,8 +31,12 @@ FindDefinition = Callable[[str], Resource | None]
 
 def unknown(url: str) -> list[Fault]:
     """Returns the remark on an extension whose definition is not known: allowed, and worth a hint."""
-    text = f"The extension {show(url)} is not known here."
-    return remark("information", "not-found", text, id="extension:unknown")
+    return remark("information", "not-found", _unknown(url), id="extension:unknown")
+
+
+@lru_cache(maxsize=1024)
+def _unknown(url: str) -> str:
+    return f"The extension {show(url)} is not known here."
 
 
 def is_modifier(definition: Resource) -> bool:

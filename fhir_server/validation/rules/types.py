@@ -34,7 +34,7 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
     lonely = _NO_KEYS if structure.name == "Element" else _ID_ONLY
 
     def check(value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
-        if type(value) is not dict or (is_element and (not value or value.keys() == lonely)):
+        if type(value) is not dict or (is_element and len(value) < 2 and value.keys() <= lonely):
             return _not_an_object(value)
         faults: list[Fault] | None = None
         for key, item in value.items():

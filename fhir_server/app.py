@@ -13,6 +13,7 @@ from fhir_server.auth.bearer import Authenticator
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
+from fhir_server.definitions.sources import with_sources
 from fhir_server.errors import FhirError
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
@@ -21,6 +22,7 @@ from fhir_server.jobs.reindex import reindex
 from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.guard import Database, GuardedStore
+from fhir_server.policy.posted import PostedDefinitions
 from fhir_server.policy.scopes import parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
@@ -50,8 +52,10 @@ class Server:
         self.tokens = AccessTokens(self.mongo)
         self.state = State(self.mongo)
         self.authenticator = Authenticator(self.tokens, settings.token_cache_seconds)
+        resources = Resources(self.mongo)
+        self._conformance = with_sources(PostedDefinitions(resources))
         self._database = Database(
-            Resources(self.mongo),
+            resources,
             Transactions(self.mongo, settings.base_url),
             AuditRecorder(AuditTrail(self.mongo)),
             Artefacts(settings.artefacts / "profiles"),
@@ -78,7 +82,14 @@ class Server:
         store = GuardedStore(context, self._database)
         return answer(
             Exchange(
-                request, store, self.declared, self.seal, self._limits, self.settings.base_url, OPERATIONS
+                request,
+                store,
+                self.declared,
+                self.seal,
+                self._limits,
+                self.settings.base_url,
+                OPERATIONS,
+                self._conformance,
             )
         )
 

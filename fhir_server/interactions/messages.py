@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fhir_server.definitions.conformance import Conformance
 from fhir_server.definitions.declared import Declared
 from fhir_server.fhir import Resource
 from fhir_server.interactions.paging import PageSeal
@@ -99,6 +100,8 @@ class Exchange:
     base_url: str
     operations: Mapping[str, Operation] = field(default_factory=dict)
     """By name, without "$"."""
+    conformance: Conformance | None = None
+    """Profiles and value sets, those that were stored here included; None: what comes with the server."""
 
     def with_request(self, request: FhirRequest) -> Exchange:
         """The same exchange for another request: an entry of a Bundle."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fhir_server.definitions.conformance import Conformance
 from fhir_server.errors import Invalid, Issue, Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_resource
@@ -25,7 +26,15 @@ def received_resource(exchange: Exchange) -> Resource:
 def find_issues(exchange: Exchange, resource: Resource) -> list[Issue]:
     """Returns what is wrong with a resource that is to be stored, as far as the settings want to know."""
     level = exchange.limits.validation
-    return unusable(resource) if level == "off" else validate_resource(resource, level=Level(level))
+    if level == "off":
+        return unusable(resource)
+    return validate_resource(resource, level=Level(level), conformance=named_conformance(exchange, resource))
+
+
+def named_conformance(exchange: Exchange, *resources: Resource) -> Conformance | None:
+    """Returns what is stored here too when a profile is named: who names none is spared the look-up."""
+    named = any(isinstance(meta := one.get("meta"), dict) and "profile" in meta for one in resources)
+    return exchange.conformance if named else None
 
 
 def unusable(resource: Resource, path: str = "") -> list[Issue]:

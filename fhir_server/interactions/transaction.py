@@ -21,7 +21,13 @@ from fhir_server.interactions.entries import Entry, read_entries
 from fhir_server.interactions.entry_writes import EntryWrites
 from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.operation import is_operation
-from fhir_server.interactions.received import check_type, parse_body, refuse_errors, unusable
+from fhir_server.interactions.received import (
+    check_type,
+    named_conformance,
+    parse_body,
+    refuse_errors,
+    unusable,
+)
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.validation.validate import Level, validate_resource
 
@@ -53,15 +59,20 @@ def _find_issues(exchange: Exchange, bundle: Resource) -> list[Issue]:
     """The Bundle itself is always checked, for it is carried out; what it brings, as the settings say."""
     level = exchange.limits.validation
     skip = _brings_anything if level == "off" else _brings_input
-    entries = bundle.get("entry")
+    rows = bundle.get("entry")
+    if not isinstance(rows, list):
+        return validate_resource(bundle)
     issues: list[Issue] = []
-    if isinstance(entries, list):
-        for index, row in enumerate(entries if level == "off" else ()):
-            if _brings_anything(row):
-                issues += unusable(row["resource"], f"Bundle.entry[{index}].resource")
-        entries = [_without_resource(row) if skip(row) else row for row in entries]
-        bundle = {**bundle, "entry": entries}
-    return issues + validate_resource(bundle, level=Level.STRUCTURE if level == "off" else Level(level))
+    brought = [(index, row["resource"]) for index, row in enumerate(rows) if _brings_anything(row)]
+    if level == "off":
+        for index, resource in brought:
+            issues += unusable(resource, f"Bundle.entry[{index}].resource")
+    bundle = {**bundle, "entry": [_without_resource(row) if skip(row) else row for row in rows]}
+    return issues + validate_resource(
+        bundle,
+        level=Level.STRUCTURE if level == "off" else Level(level),
+        conformance=named_conformance(exchange, *(resource for _, resource in brought)),
+    )
 
 
 def _brings_anything(row: Any) -> bool:

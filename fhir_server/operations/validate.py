@@ -33,9 +33,9 @@ def validate(exchange: Exchange) -> FhirResponse:
     if mode == "delete":
         return _answer(_delete_issues(exchange))
     if given.resource is None:
-        return _answer(validate_resource(_stored(exchange), profiles=profiles))
+        return _answer(_issues(exchange, _stored(exchange), profiles))
     check_type(given.resource, exchange.request.resource_type)
-    issues = validate_resource(given.resource, profiles=profiles)
+    issues = _issues(exchange, given.resource, profiles)
     issues += _acceptance_issues(exchange, given.resource, mode)
     exchange.store.note_operation(exchange.request.resource_type, "$validate")
     return _answer(issues, _positions(exchange, given, issues))
@@ -55,6 +55,10 @@ def _check(exchange: Exchange, given: Given, mode: str, profiles: Sequence[str])
         raise Invalid(f"the mode {mode} needs an instance: [type]/[id]/$validate", "http.mode")
     if given.resource is None and (mode == "update" or not exchange.request.id):
         raise Invalid("a resource to validate is expected, alone or as the parameter resource")
+
+
+def _issues(exchange: Exchange, resource: Resource, profiles: Sequence[str]) -> list[Issue]:
+    return validate_resource(resource, profiles=profiles, conformance=exchange.conformance)
 
 
 def _stored(exchange: Exchange) -> Resource:

@@ -57,7 +57,9 @@ class Rulebook:
         self, faults: list[Fault] | None, context: Context, asked: tuple[str, ...] = ()
     ) -> list[Fault] | None:
         book = context.book
-        if book is None or not (asked or context.has_extensions or "meta" in context.resource):
+        resource = context.resource
+        named = asked or "meta" in resource or resource.get("resourceType") == "Observation"
+        if book is None or not (named or context.has_extensions):
             return faults
         found = book.check_resource(context.resource, context, asked)
         return gather(faults, found) if found else faults

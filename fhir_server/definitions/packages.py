@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator
 
 import msgspec
@@ -15,8 +16,8 @@ import msgspec
 from fhir_server.errors import Invalid
 from fhir_server.fhir import Resource
 
-MAX_PACKED = 256 * 1024 * 1024
-MAX_UNPACKED = 1024 * 1024 * 1024
+MAX_PACKED = 64 * 1024 * 1024
+MAX_UNPACKED = 512 * 1024 * 1024
 MAX_FILE = 64 * 1024 * 1024
 MAX_FILES = 100_000
 _TYPES = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
@@ -34,7 +35,7 @@ def read_package(archive: bytes) -> Iterator[Resource]:
         unpacked = _unpack(archive)
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as package:
             yield from _resources(package)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
         raise PackageError(f"The file is no FHIR package: {error}") from error
 
 

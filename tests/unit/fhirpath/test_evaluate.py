@@ -139,7 +139,6 @@ def test_expression_on_observation_yields(
         "99999999999999999999999",
         "unheardOf()",
         "elementDefinition()",
-        "elementDefinition()",
         "name.first(1)",
         "name.where()",
         "name.ofType()",

@@ -76,7 +76,7 @@ def check_id(resource: Resource, resource_id: str) -> None:
 
 
 def refuse_errors(issues: list[Issue]) -> None:
-    """Raises Unprocessable with all issues when one of them is an error."""
+    """Raises Unprocessable with all errors; warnings are no reason to refuse, and would hide the reasons."""
     errors = [i for i in issues if i.severity in ("fatal", "error")]
     if errors:
-        raise Unprocessable(errors[0].diagnostics, errors[0].expression, issues=issues)
+        raise Unprocessable(errors[0].diagnostics, errors[0].expression, issues=errors)

@@ -15,7 +15,7 @@ from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
-from fhir_server.validation.profile.parts import Item, ItemCheck, Place
+from fhir_server.validation.profile.parts import Item, ItemCheck, Place, build_items_of
 from fhir_server.validation.profile.property import build_property
 from fhir_server.validation.profile.slicing import Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
@@ -107,9 +107,13 @@ class Compiler:
     def _property(
         self, node: ElementNode, place: Place
     ) -> Callable[[dict[str, Any], Context], list[Fault] | None] | None:
-        keys = {key: type_ for key, (element, type_) in place.owner.keys.items() if element is place.element}
+        element = place.element
+        keys = {key: type_ for key, (other, type_) in place.owner.keys.items() if other is element}
+        shapes = [self._definitions.structure_or_none(type_) for type_ in keys.values()]
+        primitive = any(shape is None or shape.is_primitive for shape in shapes)
+        items_of = build_items_of(keys, primitive=primitive, repeats=element.is_list)
         slicing = self._slicing(node, place) if node.slices else None
-        return build_property(node.facts, place, keys, self._element(node, place), slicing)
+        return build_property(node.facts, place, items_of, self._element(node, place), slicing)
 
     def _element(self, node: ElementNode, place: Place) -> ItemCheck | None:
         """Compiles what a profile says about each occurrence of an element."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fhir_server.definitions.element_tree import ElementNode, ProfileError
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.definitions.snapshot import Snapshots
 from fhir_server.fhirpath import tree
 from fhir_server.fhirpath.evaluate import compile_uncached
@@ -17,7 +18,7 @@ from fhir_server.validation.context import Context
 from fhir_server.validation.profile.parts import Item, ItemCheck, Matches
 from fhir_server.validation.profile.values import expected_value, meets
 
-_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,63}")
+_NAMES = re.compile(r"[a-z][A-Za-z0-9]{0,63}(?:\.[a-z][A-Za-z0-9]{0,63}){0,7}")
 
 Check = Callable[[ElementNode, str], "ItemCheck | None"]
 """Compiles what a profile says about an element of a type."""
@@ -60,10 +61,9 @@ def build_matches(kind: str, path: str, slice_: ElementNode, type_: str, tools: 
         return None
     if path == "$this":
         return matches
-    simple = target.expected
-    if _NAME.fullmatch(path) and simple is not None and isinstance(simple[1], str):
-        wanted = simple[1]
-        return lambda item, _: item.value.__class__ is dict and item.value.get(path) == wanted
+    expected = target.expected
+    if expected is not None and isinstance(expected[1], str) and _is_named(path, type_):
+        return _at_names(path.split("."), expected[1])
     return _at_path(path, type_, matches, kind)
 
 
@@ -231,6 +231,37 @@ _TESTS: dict[str, Callable[[_Target, Tools], Matches | None]] = {
     "type": _by_type,
     "profile": _by_profile,
 }
+
+
+def _is_named(path: str, type_: str) -> bool:
+    """True for a path whose names are keys of the JSON, as those of a choice are not."""
+    if not _NAMES.fullmatch(path):
+        return False
+    for name in path.split("."):
+        structure = load_definitions().structure_or_none(type_)
+        if structure is None or name not in structure.keys:
+            return False
+        type_ = structure.keys[name][1]
+    return True
+
+
+def _at_names(names: list[str], wanted: str) -> Matches:
+    """Returns the test of a text below plain names; a choice has another key and is left to FHIRPath."""
+
+    def at_names(item: Item, _context: Context) -> bool:
+        values = [item.value]
+        for name in names:
+            found: list[Any] = []
+            for value in values:
+                below = value.get(name) if value.__class__ is dict else None
+                if below.__class__ is list:
+                    found += below
+                elif below is not None:
+                    found.append(below)
+            values = found
+        return wanted in values
+
+    return at_names
 
 
 def _at_path(path: str, type_: str, matches: Matches, kind: str) -> Matches | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather, show
-from fhir_server.validation.profile.parts import Item, ItemCheck, Place, items_of, segment_of
+from fhir_server.validation.profile.parts import Item, ItemCheck, ItemsOf, Place, segment_of
 from fhir_server.validation.profile.slicing import Slicing, check_slices
 
 PropertyCheck = Callable[[dict[str, Any], Context], "list[Fault] | None"]
@@ -20,7 +20,7 @@ PropertyCheck = Callable[[dict[str, Any], Context], "list[Fault] | None"]
 def build_property(
     facts: dict[str, Any],
     place: Place,
-    keys: dict[str, str],
+    items_of: ItemsOf,
     check_item: ItemCheck | None,
     slicing: Slicing | None,
 ) -> PropertyCheck | None:
@@ -31,14 +31,14 @@ def build_property(
     if check_item is None and slicing is None and types is None:
         if count is None:
             return None
-        return lambda holder, _: count(len(items_of(holder, keys)))
+        return lambda holder, _: count(len(items_of(holder)))
 
-    return _check_all(_Property(name, keys, count, types, check_item, slicing))
+    return _check_all(_Property(name, items_of, count, types, check_item, slicing))
 
 
 class _Property(NamedTuple):
     name: str
-    keys: dict[str, str]
+    items_of: ItemsOf
     check_count: Callable[[int], list[Fault] | None] | None
     types: frozenset[str] | None
     check_item: ItemCheck | None
@@ -46,10 +46,10 @@ class _Property(NamedTuple):
 
 
 def _check_all(of: _Property) -> PropertyCheck:
-    name, keys, check_count, types, check_item, slicing = of
+    name, items_of, check_count, types, check_item, slicing = of
 
     def check(holder: dict[str, Any], context: Context) -> list[Fault] | None:
-        items = items_of(holder, keys)
+        items = items_of(holder)
         faults = check_count(len(items)) if check_count is not None else None
         for item in items:
             found = _check_type(item, types)

@@ -13,10 +13,11 @@ from fhir_server.definitions.registry import Definitions, Structure
 from fhir_server.definitions.snapshot import Snapshots, type_url
 from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather
+from fhir_server.validation.profile.beyond import beyond
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
 from fhir_server.validation.profile.parts import Item, ItemCheck, Place, build_items_of
-from fhir_server.validation.profile.property import build_property
+from fhir_server.validation.profile.property import accept_text, build_property
 from fhir_server.validation.profile.slicing import Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
 from fhir_server.validation.profile.terms import Terms
@@ -46,6 +47,8 @@ class Compiler:
         self._find_type = find_type
         self._check_profile = check_profile
         self._tools = Tools(snapshots, self._free_element, self._conforms)
+        self._texts: dict[ItemCheck | None, str] = {}
+        """Check of a fixed or pattern text → the text."""
         self.problems: list[str] = []
         """What of the profile cannot be checked, and why."""
 
@@ -113,7 +116,12 @@ class Compiler:
         primitive = any(shape is None or shape.is_primitive for shape in shapes)
         items_of = build_items_of(keys, primitive=primitive, repeats=element.is_list)
         slicing = self._slicing(node, place) if node.slices else None
-        return build_property(node.facts, place, items_of, self._element(node, place), slicing)
+        check_item = self._element(node, place)
+        check = build_property(node.facts, place, items_of, check_item, slicing)
+        is_text = len(keys) == 1 and primitive and not element.is_list and node.facts.get("max") != "0"
+        if check is None or not is_text or (check_item is not None and check_item not in self._texts):
+            return check
+        return accept_text(next(iter(keys)), self._texts.get(check_item), check)
 
     def _element(self, node: ElementNode, place: Place) -> ItemCheck | None:
         """Compiles what a profile says about each occurrence of an element."""
@@ -126,10 +134,14 @@ class Compiler:
         keys = {i.key for i in self._definitions.invariants(f"{place.owner.name}.{element.name}")}
         if type_:
             keys |= {i.key for i in self._definitions.invariants(type_)}
+        value = build_value(facts)
+        expected = expected_value(facts)
+        if value is not None and expected is not None and isinstance(expected[1], str):
+            self._texts[value] = expected[1]
         return _all(
             [
                 self._constraints(node, type_, keys),
-                build_value(facts),
+                value,
                 self._binding(node, type_, element.binding),
                 self._type_profiles(rows, element.profiles),
                 self._targets(rows, element.targets),
@@ -232,7 +244,7 @@ class Compiler:
             found[0] if len(found) == 1 else lambda item, context: all(t(item, context) for t in found),
             _number(one.facts.get("min"), 0),
             None if one.facts.get("max") in (None, "*") else _number(one.facts["max"], 0),
-            self._element(one, place),
+            self._element(beyond(one, node), place),
             self._slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
         )
 

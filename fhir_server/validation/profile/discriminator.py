@@ -248,9 +248,11 @@ def _is_named(path: str, type_: str) -> bool:
 def _at_names(names: list[str], wanted: str) -> Matches:
     """Returns the test of a text below plain names; a choice has another key and is left to FHIRPath."""
 
+    *above, last = names
+
     def at_names(item: Item, _context: Context) -> bool:
         values = [item.value]
-        for name in names:
+        for name in above:
             found: list[Any] = []
             for value in values:
                 below = value.get(name) if value.__class__ is dict else None
@@ -259,9 +261,13 @@ def _at_names(names: list[str], wanted: str) -> Matches:
                 elif below is not None:
                     found.append(below)
             values = found
-        return wanted in values
+        return any(value.__class__ is dict and _has(value.get(last), wanted) for value in values)
 
     return at_names
+
+
+def _has(value: Any, wanted: str) -> bool:
+    return bool(value == wanted) or (value.__class__ is list and wanted in value)
 
 
 def _at_path(path: str, type_: str, matches: Matches, kind: str) -> Matches | None:

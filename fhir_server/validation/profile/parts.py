@@ -48,9 +48,11 @@ ItemsOf = Callable[[dict[str, Any]], list[Item]]
 
 def build_items_of(keys: dict[str, str], *, primitive: bool, repeats: bool) -> ItemsOf:
     """Returns what finds an element that stands under one of several keys (a choice)."""
-    if len(keys) == 1 and not primitive:
+    if len(keys) == 1:
         ((key, type_),) = keys.items()
-        if type_ != "Resource":
+        if primitive and not repeats:
+            return _primitive(key, type_)
+        if not primitive and type_ != "Resource":
             return _many(key, type_) if repeats else _one(key, type_)
     return lambda holder: _items_of(holder, keys)
 
@@ -59,6 +61,18 @@ def _one(key: str, type_: str) -> ItemsOf:
     def items_of(holder: dict[str, Any]) -> list[Item]:
         value = holder.get(key)
         return [] if value is None else [make_item((value, None, type_, -1, key))]
+
+    return items_of
+
+
+def _primitive(key: str, type_: str) -> ItemsOf:
+    beside = "_" + key
+
+    def items_of(holder: dict[str, Any]) -> list[Item]:
+        value = holder.get(key)
+        if beside not in holder:
+            return [] if value is None else [make_item((value, None, type_, -1, key))]
+        return _items_of(holder, {key: type_})
 
     return items_of
 

@@ -36,6 +36,19 @@ def build_property(
     return _check_all(_Property(name, items_of, count, types, check_item, slicing))
 
 
+def accept_text(key: str, wanted: str | None, check: PropertyCheck) -> PropertyCheck:
+    """Returns the check with a short cut: a primitive that is there, and has the one value it may have."""
+    beside = "_" + key
+
+    def check_text(holder: dict[str, Any], context: Context) -> list[Fault] | None:
+        value = holder.get(key)
+        if value is not None and (wanted is None or value == wanted) and beside not in holder:
+            return None
+        return check(holder, context)
+
+    return check_text
+
+
 class _Property(NamedTuple):
     name: str
     items_of: ItemsOf

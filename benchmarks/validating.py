@@ -16,9 +16,11 @@ import orjson
 from fhir_server.definitions.conformance import Conformance
 from fhir_server.definitions.sources import ListedSource, with_sources
 from fhir_server.fhir.json import parse_json
+from fhir_server.validation.profile.vital_signs import implied_profiles
 from fhir_server.validation.validate import Level, validate_resource
 
 SEED = Path(__file__).resolve().parents[1] / "seed_data" / "patients"
+VITAL = "vital sign"
 _ROUNDS = 15
 _SECONDS = 0.04
 _PREFIX = "http://hl7.org/fhir/StructureDefinition/"
@@ -89,7 +91,9 @@ def _measure(name: str, text: bytes, known: Conformance) -> dict[str, float]:
     for at, way in enumerate(ways, 1):
         ratio = best[at] / best[0]
         cells.append(f"{best[at]:10.1f}{ratio:7.1f}x")
-        found[f"validation {way} {name}"] = ratio
+        # A vital sign is checked by its profile in any case.
+        if (name, way) != (VITAL, "full"):
+            found[f"validation {way} {name}"] = ratio
     print(f"{name:20}" + "".join(cells), flush=True)
     return found
 
@@ -111,11 +115,14 @@ def _samples() -> dict[str, Any]:
     ]
     by_type: dict[str, list[Any]] = {}
     for entry in entries:
-        by_type.setdefault(entry["resource"]["resourceType"], []).append(entry["resource"])
+        resource = entry["resource"]
+        type_ = VITAL if implied_profiles(resource) else resource["resourceType"]
+        by_type.setdefault(type_, []).append(resource)
     middle = {type_: sorted(found, key=_size)[len(found) // 2] for type_, found in by_type.items()}
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries[:100]}
     return {
         **{type_: middle[type_] for type_ in ("Patient", "Observation", "DocumentReference")},
+        VITAL: middle[VITAL],
         "Claim": CLAIM,
         "Bundle of 100": bundle,
     }

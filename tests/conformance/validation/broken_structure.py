@@ -24,13 +24,28 @@ Way = tuple[str, Resource]
 """What was done, and the resource after it."""
 
 
+_INCOMPLETE: tuple[Resource, ...] = (
+    {"valueAnnotation": {"time": "2024-01-01"}},
+    {"valueSignature": {"when": "2024-01-01T00:00:00Z"}},
+    {"valueExpression": {"expression": "x"}},
+    {"valueRelatedArtifact": {"label": "x"}},
+    {"valueDataRequirement": {"mustSupport": ["x"]}},
+)
+_ENOUGH = 5
+
+
 def too_few(resource: Resource) -> Iterator[Way]:
-    """Required elements are missing."""
+    """Required elements are missing; in types that require little, those of an extension too."""
+    found = 0
     for place in _whole(resource):
         if place.element.min and len(places_of(resource, place)) <= place.element.min:
             path = (*place.holder, place.key)
             if len(get(resource, place.holder)) > 1:
+                found += 1
                 yield f"{written(path)} is missing", removed(resource, path)
+    for value in _INCOMPLETE[: max(_ENOUGH - found, 0)]:
+        extension = {"url": "http://example.org/x", **value}
+        yield f"an extension with {value}", inserted(resource, (), extension=[extension])
 
 
 def places_of(resource: Resource, place: Place) -> list[Any]:

@@ -1,6 +1,6 @@
 """Where this server refuses on purpose what HL7's validator lets pass; `docs/validation.md` says why.
 
-These cases are reported apart: they are no rules of the definitions of R4.
+They are no rules of the definitions of R4.
 """
 
 from __future__ import annotations

@@ -7,19 +7,21 @@ from collections import Counter
 
 import pytest
 
+from fhir_server.fhir.json import encode_json
 from tests.conformance.validation.agreement import (
-    APART,
+    DELIBERATE,
     Comparison,
     agreement,
     compare,
     our_errors,
     read_verdicts,
+    undecided,
 )
-from tests.conformance.validation.corpus import FOLDER, RULES, WAYS, all_cases, specimens
+from tests.conformance.validation.corpus import FOLDER, RULES, WAYS, Case, all_cases, specimens
 
 PAGE = FOLDER.parents[2] / "docs" / "validation.md"
 ROW = re.compile(r"^\| `((?:ours|hl7):[^`]+)` \| (\d+) \|", re.MULTILINE)
-FIGURE = re.compile(r"^\| all rules of R4 and of profiles \| ([\d,]+) \| ([\d.]+) % \|$", re.MULTILINE)
+FIGURE = re.compile(r"^\| [a-z ]+ \| ([\d,]+) \| ([\d.]+) % \|$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,12 @@ def test_every_verdict_is_about_the_case_as_it_is_now() -> None:
     assert said == {case.id: case.digest for case in all_cases()}
 
 
-def test_we_agree_with_hl7_on_ninety_nine_of_a_hundred_resources(rows: list[Comparison]) -> None:
-    assert agreement(rows) >= 0.99
+def test_we_agree_with_hl7_on_ninety_nine_of_a_hundred_resources_but_where_we_decided_otherwise(
+    rows: list[Comparison],
+) -> None:
+    assert agreement(undecided(rows)) >= 0.99
+    # Of all cases, with those that were written to show where we differ on purpose.
+    assert agreement(rows) >= 0.965
 
 
 def test_the_page_explains_each_difference_and_nothing_else(rows: list[Comparison]) -> None:
@@ -50,17 +56,19 @@ def test_the_page_explains_each_difference_and_nothing_else(rows: list[Compariso
     assert {kind: int(count) for kind, count in ROW.findall(PAGE.read_text("utf-8"))} == found
 
 
-def test_the_figure_of_the_page_is_the_one_that_is_measured(rows: list[Comparison]) -> None:
-    cases, share = FIGURE.findall(PAGE.read_text("utf-8"))[0]
-    assert int(cases.replace(",", "")) == sum(row.case.rule != APART for row in rows)
-    assert share == f"{100 * agreement(rows):.2f}"
+def test_the_figures_of_the_page_are_those_that_are_measured(rows: list[Comparison]) -> None:
+    measured = [(f"{len(some):,}", f"{100 * agreement(some):.2f}") for some in (rows, undecided(rows))]
+    assert FIGURE.findall(PAGE.read_text("utf-8")) == measured
+
+
+def test_each_deliberate_difference_is_met(rows: list[Comparison]) -> None:
+    assert {row.kind for row in rows if not row.agrees} >= DELIBERATE
 
 
 def test_where_we_are_stricter_we_refuse_every_case(rows: list[Comparison]) -> None:
-    assert all(row.ours for row in rows if row.case.rule == APART)
+    assert all(row.ours for row in rows if row.case.rule == "stricter")
 
 
 def test_a_specimen_has_no_error() -> None:
-    sound = [case for case in all_cases() if case.way == "as it is"]
-    assert len(sound) >= 37
-    assert {case.id: our_errors(case) for case in sound if our_errors(case)} == {}
+    for type_, specimen in specimens().items():
+        assert our_errors(Case(type_, "as it is", encode_json(specimen).decode())) == (), type_

@@ -55,7 +55,7 @@ def read(model: Any, response: requests.Response) -> Any:
 
 
 def _in_milliseconds(text: str) -> Any:
-    """Returns the JSON with every instant to the millisecond: the models write six digits, or none for .000."""
+    """Returns the JSON with every instant to the millisecond: models write six digits, or none for .000."""
     return json.loads(re.sub(r"(T\d\d:\d\d:\d\d)(?:(\.\d{3})(?:000)?)?Z", _milliseconds, text))
 
 

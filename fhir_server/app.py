@@ -16,14 +16,17 @@ from fhir_server.auth.stores import open_stores
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
+from fhir_server.definitions.sources import with_sources
 from fhir_server.errors import FhirError, Invalid
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
 from fhir_server.interactions.paging import PageSeal
 from fhir_server.jobs.reindex import reindex
+from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import is_person
 from fhir_server.policy.guard import Database, GuardedStore
+from fhir_server.policy.posted import PostedDefinitions
 from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.search.parse import parse_query
 from fhir_server.settings import Settings, load_settings
@@ -69,8 +72,10 @@ class Server:
         self.authenticator = Authenticator(
             self.tokens, self.oauth.replays, settings.base_url, settings.token_cache_seconds
         )
+        resources = Resources(self.mongo)
+        self._conformance = with_sources(PostedDefinitions(resources))
         self._database = Database(
-            Resources(self.mongo),
+            resources,
             Transactions(self.mongo, settings.base_url),
             self.audit,
             Artefacts(settings.artefacts / "profiles"),
@@ -84,6 +89,7 @@ class Server:
             default_count=settings.default_count,
             max_count=settings.max_count,
             update_create=settings.update_create,
+            validation=settings.validation,
         )
 
     def _page_secret(self) -> bytes:
@@ -106,7 +112,16 @@ class Server:
         """
         store = GuardedStore(context, self._database, note)
         return answer(
-            Exchange(request, store, self.declared, self.seal, self._limits, self.settings.base_url)
+            Exchange(
+                request,
+                store,
+                self.declared,
+                self.seal,
+                self._limits,
+                self.settings.base_url,
+                OPERATIONS,
+                self._conformance,
+            )
         )
 
     def system_context(self, client_id: str = "fhir-server") -> AccessContext:

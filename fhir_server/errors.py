@@ -40,6 +40,8 @@ class Issue:
     diagnostics: str
     expression: str = ""
     """FHIRPath of the culprit: Patient.name[0].given, Bundle.entry[3].resource, or http.<parameter>."""
+    message_id: str = ""
+    """Which rule speaks: invariant:obs-6, cardinality:min …; empty where no rule of validation does."""
 
 
 class FhirError(Exception):

@@ -41,6 +41,7 @@ class Settings:
     max_depth: int
     max_bundle_entries: int
     update_create: bool
+    validation: str
     default_count: int
     max_count: int
     request_timeout_ms: int
@@ -206,6 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_DEPTH", INTEGER, "64", "Deepest nesting of a JSON or XML body.", 16, 200),
     Setting("MAX_BUNDLE_ENTRIES", INTEGER, "10000", "Most entries of a batch or transaction.", 1, 1_000_000),
     Setting("UPDATE_CREATE", BOOLEAN, "true", "System clients may create by update; apps never may."),
+    Setting("VALIDATION", TEXT, "full", "What a write is checked for.", choices=("off", "structure", "full")),
     Setting("DEFAULT_COUNT", INTEGER, "20", "Entries of a page when _count is absent.", 1, 10_000),
     Setting("MAX_COUNT", INTEGER, "1000", "Most entries of a page, whatever _count asks.", 1, 10_000),
     Setting("REQUEST_TIMEOUT_MS", INTEGER, "10000", "Longest time of one query in MongoDB.", 100, 3_600_000),

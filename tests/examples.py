@@ -28,7 +28,7 @@ def observation(subject: str, **more: Any) -> Resource:
     return {
         "resourceType": "Observation",
         "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+        "code": {"coding": [{"system": "http://loinc.org", "code": "15074-8"}]},
         "subject": {"reference": subject},
     } | more
 

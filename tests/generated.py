@@ -60,8 +60,10 @@ PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
         lambda inner: f'<div xmlns="http://www.w3.org/1999/xhtml">{inner}</div>'
     ),
 }
+_LANGUAGES = "http://hl7.org/fhir/ValueSet/languages"
 # One value of each set that cannot be listed.
 _UNLISTED = {
+    _LANGUAGES: ("urn:ietf:bcp:47", "fr-FR"),
     "http://hl7.org/fhir/ValueSet/mimetypes": ("urn:ietf:bcp:13", "text/plain"),
     "http://hl7.org/fhir/ValueSet/currencies": ("urn:iso:std:iso:4217", "EUR"),
     "http://hl7.org/fhir/ValueSet/ucum-units": ("http://unitsofmeasure.org", "kg"),
@@ -148,6 +150,9 @@ def _is_free(structure: Structure, key: str) -> bool:
 def _values(element: Element, type_: str, depth: int) -> st.SearchStrategy[Any]:
     if element.binding is not None and element.binding[0] == "required":
         return _coded(element.binding[1], type_)
+    if element.binding is not None and element.binding[1].partition("|")[0] == _LANGUAGES:
+        # Preferred, and all languages at most: every other code is wrong.
+        return _coded(_LANGUAGES, type_)
     if type_ == "Reference":
         return _references(element.targets.get("Reference", ("Resource",)))
     if type_ == "Resource":

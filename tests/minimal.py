@@ -34,8 +34,49 @@ _PRIMITIVES: dict[str, Any] = {
 }
 # What invariants between elements ask for beyond the required elements.
 _MORE: dict[str, Resource] = {
-    "Consent": {"policyRule": {"text": "x"}},  # ppc-1
+    "AllergyIntolerance": {  # ait-1
+        "clinicalStatus": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+                    "code": "active",
+                }
+            ]
+        }
+    },
+    "Appointment": {  # app-1, app-3
+        "status": "proposed",
+        "participant": [{"type": [{"text": "x"}], "status": "accepted"}],
+    },
+    "AppointmentResponse": {"participantType": [{"text": "x"}]},  # apr-1
     "Bundle": {"type": "collection"},
+    "CapabilityStatement": {  # cpb-1, cpb-2, cpb-15
+        "kind": "requirements",
+        "description": "x",
+        "rest": [{"mode": "server"}],
+    },
+    "Consent": {"policyRule": {"text": "x"}},  # ppc-1
+    "EventDefinition": {"trigger": [{"type": "named-event", "name": "x"}]},  # trd-3
+    "ImmunizationRecommendation": {  # imr-1
+        "recommendation": [{"forecastStatus": {"text": "x"}, "vaccineCode": [{"text": "x"}]}]
+    },
+    "InsurancePlan": {"name": "x"},  # ipn-1
+    "Linkage": {  # lnk-1
+        "item": [
+            {"type": "source", "resource": {"display": "x"}},
+            {"type": "alternate", "resource": {"display": "y"}},
+        ]
+    },
+    "Organization": {"name": "x"},  # org-1
+    "StructureDefinition": {  # sdf-6
+        "differential": {"element": [{"id": "Patient", "path": "Patient"}]},
+        "kind": "resource",
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "abstract": False,
+    },
+    "TerminologyCapabilities": {"kind": "requirements", "description": "x"},  # tcp-2, tcp-4
 }
 # Value sets of required bindings whose codes cannot be listed.
 _UNLISTED = {

@@ -35,6 +35,7 @@ _ACTIONS = {
     "patch": ("U", "Update"),
     "delete": ("D", "Delete"),
     "transaction": ("E", ""),
+    "operation": ("E", ""),
 }
 _CLIENT_IS_SOURCE = frozenset({"create", "update", "patch", "delete"})
 

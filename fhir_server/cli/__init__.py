@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import click
 
-from fhir_server.cli import account, check, client, definitions, demo, explain, load, reindex, run, token
+from fhir_server.cli import (
+    account,
+    check,
+    client,
+    definitions,
+    demo,
+    explain,
+    load,
+    reindex,
+    run,
+    token,
+    validate,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -24,5 +36,6 @@ for command in (
     explain.explain,
     check.check,
     definitions.definitions,
+    validate.validate,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""The files that `fhir-server load` reads: FHIR JSON and NDJSON, gzipped or not.
+"""The files that `fhir-server load` and `validate` read: FHIR JSON and NDJSON, gzipped or not.
 
 https://hl7.org/fhir/R4/nd-json.html
 """
@@ -53,16 +53,25 @@ def digest_of(path: Path) -> str:
 
 def read_lines(path: Path, wanted: Callable[[int], bool], report: Report) -> Iterator[Line]:
     """Yields the wanted resources of a file; `report` hears of the bytes read so far."""
+    try:
+        for number, text in read_texts(path, report):
+            if wanted(number):
+                yield _parse(number, text)
+    except Invalid as error:
+        yield Line(0, None, error)
+
+
+def read_texts(path: Path, report: Report) -> Iterator[tuple[int, bytes | None]]:
+    """Yields number and text of each document or line that is not empty; None for one that is too long."""
     with path.open("rb") as raw:
         stream: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
         try:
-            texts = _lines(stream) if _kind(path) in LINES else _document(stream)
-            for number, text in texts:
+            for number, text in _lines(stream) if _kind(path) in LINES else _document(stream):
                 report(raw.tell())
-                if wanted(number) and (text is None or text.strip()):
-                    yield _parse(number, text)
+                if text is None or text.strip():
+                    yield number, text
         except (OSError, EOFError, zlib.error) as error:
-            yield Line(0, None, Invalid(f"The file cannot be read: {error}"))
+            raise Invalid(f"The file cannot be read: {error}") from error
 
 
 def _kind(path: Path) -> str:
@@ -97,9 +106,14 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _parse(number: int, text: bytes | None) -> Line:
-    if text is None:
-        return Line(number, None, TooLarge("It is too long to be one resource."))
     try:
-        return Line(number, parse_resource(text))
+        return Line(number, parse_text(text))
     except FhirError as error:
         return Line(number, None, error)
+
+
+def parse_text(text: bytes | None) -> Resource:
+    """Returns the resource of a text that `read_texts` yields."""
+    if text is None:
+        raise TooLarge("It is too long to be one resource.")
+    return parse_resource(text)

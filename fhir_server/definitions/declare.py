@@ -32,6 +32,10 @@ _INTERACTIONS = (
 _APPEND_ONLY = {"AuditEvent": ("read", "vread", "history-instance", "history-type", "create", "search-type")}
 _SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system", "search-system")
 _EVERYWHERE = ("_filter", "_id", "_lastUpdated", "_profile", "_security", "_source", "_tag")
+_OPERATIONS = (
+    {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
+)
+"""Of every resource type."""
 _NOT_OF = {
     # The trail is not read by words: its index is written on every access.
     "AuditEvent": frozenset({"_content", "_text"}),
@@ -109,6 +113,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "searchRevInclude": ["*"],
         "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],
+        "operation": [dict(operation) for operation in _OPERATIONS],
     }
     return {key: value for key, value in row.items() if value != []}
 

@@ -26,6 +26,8 @@ class DeclaredType:
     conditional_update: bool
     conditional_delete: str
     """not-supported single multiple"""
+    operations: frozenset[str] = frozenset()
+    """Names, without "$"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Declared:
     """transaction batch search-system history-system"""
     everywhere: frozenset[str] = field(default_factory=frozenset)
     """Search parameters of all types."""
+    system_operations: frozenset[str] = frozenset()
 
     def search_parameters(self, resource_type: str) -> frozenset[str]:
         """Returns the search parameters that are switched on for a type."""
@@ -65,6 +68,7 @@ def read_declared(path: Path, base_url: str, oauth_uris: Mapping[str, str] | Non
         types={r["type"]: _declared_type(r, everywhere) for r in rest["resource"]},
         system_interactions=frozenset(i["code"] for i in rest.get("interaction", [])),
         everywhere=everywhere,
+        system_operations=_operations(rest),
     )
 
 
@@ -76,4 +80,9 @@ def _declared_type(row: Resource, everywhere: frozenset[str]) -> DeclaredType:
         conditional_read=row.get("conditionalRead", "not-supported") == "full-support",
         conditional_update=row.get("conditionalUpdate", False),
         conditional_delete=row.get("conditionalDelete", "not-supported"),
+        operations=_operations(row),
     )
+
+
+def _operations(row: Resource) -> frozenset[str]:
+    return frozenset(operation["name"] for operation in row.get("operation", []))

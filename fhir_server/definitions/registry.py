@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,8 @@ class Element:
     """Structure that holds the children (Observation.component), or "" when the type does."""
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Type code (Reference, canonical) → resource types it may point to."""
+    profiles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Type code → canonicals of which it must meet one (SimpleQuantity)."""
     binding: tuple[str, str] | None = None
     """(strength, value set canonical)."""
     summary: bool = False
@@ -64,6 +66,17 @@ class Structure:
         return self.kind == "primitive"
 
 
+class Invariant(NamedTuple):
+    """A constraint of an element. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint"""
+
+    key: str
+    severity: str
+    """error or warning"""
+    expression: str
+    """FHIRPath, as published."""
+    human: str
+
+
 @dataclass(frozen=True, slots=True)
 class SearchParameter:
     """A SearchParameter as it applies to one resource type."""
@@ -87,6 +100,7 @@ class Definitions:
         self._structures: dict[str, Structure] = {}
         self._parameters: dict[str, dict[str, SearchParameter]] = {}
         self._sets: dict[str, dict[str, frozenset[str]] | None] = {}
+        self._systems: dict[str, frozenset[str]] = {}
         rows = self._table("structures")
         self.resource_types: tuple[str, ...] = tuple(
             sorted(n for n, r in rows.items() if r["kind"] == "resource" and not r.get("abstract"))
@@ -117,9 +131,26 @@ class Definitions:
         """As `structure`, None when there is none."""
         return self.structure(name) if name in self._table("structures") else None
 
-    def invariants(self, path: str) -> list[tuple[str, str, str]]:
-        """Returns (key, severity, expression) of the constraints at an element path."""
-        return [(str(k), str(s), str(e)) for k, s, e in self._table("invariants").get(path, [])]
+    def invariants(self, path: str) -> list[Invariant]:
+        """Returns the constraints at an element path."""
+        constraints = self._table("constraints")
+        names = self._table("invariants").get(path, [])
+        return [Invariant(name.partition("#")[0], *constraints[name]) for name in names]
+
+    @property
+    def invariant_paths(self) -> tuple[str, ...]:
+        """The element paths that have constraints."""
+        return tuple(self._table("invariants"))
+
+    def profile(self, url: str) -> dict[str, Any] | None:
+        """Returns the facts of a profile or extension of R4: its header and `element`, the differential."""
+        row: dict[str, Any] | None = self._table("profiles").get(url)
+        return row
+
+    @property
+    def profile_urls(self) -> tuple[str, ...]:
+        """The canonicals of the profiles and extensions of R4."""
+        return tuple(self._table("profiles"))
 
     def search_parameters(self, resource_type: str) -> dict[str, SearchParameter]:
         """Returns the search parameters of a type by code, those of Resource and DomainResource included."""
@@ -143,6 +174,23 @@ class Definitions:
             self._sets[url] = None if row is None else {s: frozenset(c) for s, c in row.items()}
         return self._sets[url]
 
+    def bound_codes(self, canonical: str) -> dict[str, frozenset[str] | None] | None:
+        """Returns system → codes of a value set of a binding; None in place of codes known elsewhere."""
+        required = self.required_codes(canonical)
+        if required is not None:
+            return dict(required)
+        row = self._table("code_lists").get(canonical.partition("|")[0])
+        return None if row is None else {s: None if c is None else frozenset(c) for s, c in row.items()}
+
+    def code_system(self, url: str) -> frozenset[str] | None:
+        """Returns all codes of a code system that R4 publishes in full, None for others."""
+        if url not in self._systems:
+            row = self._table("code_systems").get(url)
+            if row is None:
+                return None
+            self._systems[url] = frozenset(row)
+        return self._systems[url]
+
 
 @cache
 def load_definitions() -> Definitions:
@@ -161,6 +209,7 @@ def _build_structure(name: str, row: dict[str, Any]) -> Structure:
             types=tuple(e["types"]),
             content=e.get("content", ""),
             targets={t: tuple(v) for t, v in e.get("targets", {}).items()},
+            profiles={t: tuple(v) for t, v in e.get("profiles", {}).items()},
             binding=tuple(e["binding"]) if "binding" in e else None,
             summary=e.get("summary", False),
             modifier=e.get("modifier", False),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Any, NamedTuple
 
 from fhir_server.errors import Invalid, TooCostly
@@ -56,6 +57,8 @@ class Limits:
     """Characters of a regular expression."""
     matched: int = 10_000
     """Characters of a string a regular expression is applied to."""
+    seconds: float = 5
+    """Time of an evaluation: a step may look at many children."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Environment:
     """Fetches the resource of a reference; without it resolve() knows only contained resources and types."""
     member_of: Callable[[Node, str], bool | None] | None = None
     """Says whether a coded item is in the value set of a canonical; None when it cannot be known."""
+    conforms_to: Callable[[Node, str], bool | None] | None = None
+    """Says whether an item meets the profile of a canonical; None when it cannot be known."""
     now: datetime | None = None
     """now(), today(), timeOfDay(); the clock when absent."""
     limits: Limits = field(default_factory=Limits)
@@ -80,7 +85,7 @@ class Environment:
 class State:
     """What changes while one expression is evaluated; belongs to one thread."""
 
-    __slots__ = ("budget", "context", "environment", "focus", "index", "now", "total")
+    __slots__ = ("budget", "context", "deadline", "environment", "focus", "index", "now", "spent", "total")
 
     def __init__(self, context: Node, environment: Environment) -> None:
         self.environment = environment
@@ -91,12 +96,24 @@ class State:
         self.total: Collection = EMPTY
         self.budget = environment.limits.steps
         self.now: datetime | None = environment.now
+        self.spent = 0
+        self.deadline = 0.0
 
     def spend(self, steps: int) -> None:
         """Takes steps from the budget, refuses when it is spent."""
         self.budget -= steps
+        self.spent += 1
+        if not self.spent & 127:
+            self._look_at_the_clock()
         if self.budget < 0:
             raise FhirPathTooCostly("The expression needs more steps than an evaluation is allowed")
+
+    def _look_at_the_clock(self) -> None:
+        now = monotonic()
+        if not self.deadline:
+            self.deadline = now + self.environment.limits.seconds
+        elif now > self.deadline:
+            raise FhirPathTooCostly("The expression needs more time than an evaluation is allowed")
 
     def spend_text(self, length: int) -> None:
         """Takes the cost of writing a string from the budget."""

@@ -24,6 +24,7 @@ from fhir_server.interactions import (
     vread,
 )
 from fhir_server.interactions.messages import Exchange, FhirResponse
+from fhir_server.interactions.operation import CODE, find_operation, is_operation
 
 Perform = Callable[[Exchange], FhirResponse]
 
@@ -71,6 +72,8 @@ ROUTES: dict[tuple[str, ...], Mapping[str, Interaction]] = {
 def find_interaction(exchange: Exchange) -> Interaction:
     """Returns the interaction a request asks for; raises NotFound or MethodNotAllowed when there is none."""
     request = exchange.request
+    if is_operation(request.segments):
+        return Interaction(CODE, find_operation(exchange).perform)
     shape = _shape(request.segments)
     methods = ROUTES.get(shape)
     if methods is None:

@@ -11,6 +11,7 @@ from fhir_server.errors import Invalid, Issue
 from fhir_server.fhir import Resource
 from fhir_server.interactions.conditional import decode_parameters, refuse_criteria
 from fhir_server.interactions.messages import Exchange, FhirRequest
+from fhir_server.interactions.operation import is_operation
 
 _HEADERS = {
     "ifNoneMatch": "if-none-match",
@@ -30,6 +31,15 @@ class Entry:
     request: FhirRequest
     criteria: str
     """The query of a conditional update, patch or delete."""
+
+    @property
+    def is_operation(self) -> bool:
+        return is_operation(self.request.segments)
+
+    @property
+    def writes(self) -> bool:
+        """A create, update, patch or delete."""
+        return self.request.method not in ("GET", "HEAD") and not self.is_operation
 
 
 def read_entries(exchange: Exchange, rows: Sequence[Resource]) -> list[Entry]:
@@ -55,9 +65,9 @@ def _read_entry(exchange: Exchange, row: Resource, index: int) -> Entry:
         raise Invalid("an entry of a batch or transaction needs a request", f"{path}.request")
     method = request["method"]
     resource = row.get("resource")
-    if method in _WITH_RESOURCE and resource is None:
-        raise Invalid(f"{method} needs a resource", f"{path}.resource")
     segments, query = _split_url(exchange, request["url"], path)
+    if method in _WITH_RESOURCE and resource is None and not is_operation(segments):
+        raise Invalid(f"{method} needs a resource", f"{path}.resource")
     if method == "POST" and segments and segments[-1] == "_search":
         raise Invalid("a search in a Bundle is a GET", f"{path}.request.url")
     headers = {name: request[key] for key, name in _HEADERS.items() if key in request}
@@ -67,7 +77,7 @@ def _read_entry(exchange: Exchange, row: Resource, index: int) -> Entry:
     elif method in _WITH_RESOURCE:
         headers["prefer"] = "return=minimal"
     parameters = decode_parameters(query, f"{path}.request.url")
-    if method == "POST":
+    if method == "POST" and not is_operation(segments):
         refuse_criteria(parameters, f"{path}.request.url")
     fhir_request = FhirRequest(method, segments, tuple(parameters), headers, resource=resource)
     return Entry(index, row.get("fullUrl", ""), fhir_request, query)
@@ -90,7 +100,7 @@ def _repeated(entries: list[Entry]) -> list[Issue]:
         keys: list[Any] = []
         if entry.request.method in ("PUT", "PATCH", "DELETE") and len(entry.request.segments) == 2:
             keys.append(("identity", *entry.request.segments))
-        if entry.full_url and entry.request.method in ("POST", "PUT"):
+        if entry.full_url and entry.request.method in ("POST", "PUT") and entry.writes:
             keys.append(("fullUrl", entry.full_url))
         for key in keys:
             if seen.setdefault(key, entry.index) != entry.index:

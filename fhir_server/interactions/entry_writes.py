@@ -44,9 +44,7 @@ class EntryWrites:
         self._exchange = exchange
         self._entries = entries
         self._free_ids = {entry.index: new_id() for entry in entries}
-        self.resource_types = {
-            e.request.resource_type for e in entries if e.request.method in ("POST", "PUT", "PATCH", "DELETE")
-        }
+        self.resource_types = {e.request.resource_type for e in entries if e.writes}
 
     def perform(self, store: GuardedStore, located: Located) -> dict[int, FhirResponse]:
         """Deletes, then decides what each entry becomes, then writes; returns the answers by entry index."""
@@ -74,7 +72,7 @@ class EntryWrites:
         return answers
 
     def _of(self, method: str) -> list[Entry]:
-        return [entry for entry in self._entries if entry.request.method == method]
+        return [entry for entry in self._entries if entry.writes and entry.request.method == method]
 
     def _resolve(self, exchange: Exchange, entry: Entry, known: _Known) -> None:
         """Finds out which resource an entry stands for, so that others can refer to it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fhir_server.definitions.conformance import Conformance
 from fhir_server.definitions.declared import Declared
 from fhir_server.fhir import Resource
 from fhir_server.interactions.paging import PageSeal
@@ -32,7 +33,9 @@ class FhirRequest:
 
     @property
     def id(self) -> str:
-        return self.segments[1] if len(self.segments) > 1 else ""
+        """Second segment, unless it is the name of an operation on the type."""
+        second = self.segments[1] if len(self.segments) > 1 else ""
+        return "" if second.startswith("$") else second
 
     def preference(self, name: str) -> str:
         """Returns a value of the Prefer header: handling → lenient. RFC 7240"""
@@ -68,6 +71,21 @@ class Limits:
     default_count: int = 20
     max_count: int = 1000
     update_create: bool = True
+    validation: str = "full"
+    """off structure full"""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the table of operations, which lives on the floor above and is handed over by `app.py`."""
+
+    definition: str
+    """Canonical of the OperationDefinition."""
+    perform: Callable[[Exchange], FhirResponse]
+    levels: frozenset[str]
+    """Where it is invoked: system type instance"""
+    affects_state: bool = False
+    """Such an operation is invoked by POST only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,10 @@ class Exchange:
     seal: PageSeal
     limits: Limits
     base_url: str
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    """By name, without "$"."""
+    conformance: Conformance | None = None
+    """Profiles and value sets, those that were stored here included; None: what comes with the server."""
 
     def with_request(self, request: FhirRequest) -> Exchange:
         """The same exchange for another request: an entry of a Bundle."""

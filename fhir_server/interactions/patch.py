@@ -16,12 +16,12 @@ from fhir_server.interactions.conditional import (
     single_match,
 )
 from fhir_server.interactions.messages import Exchange, FhirResponse
-from fhir_server.interactions.received import check_type, refuse_errors
+from fhir_server.interactions.received import check_type, find_issues, refuse_errors
 from fhir_server.interactions.written import written
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.search.query import Query
 from fhir_server.storage.stored import Stored
-from fhir_server.validation.validate import validate_resource
+from fhir_server.validation.validate import Level, validate_resource
 
 Change = Callable[[Resource], Resource]
 """From the current version to the next; both are whole resources."""
@@ -75,7 +75,7 @@ def patch_instance(exchange: Exchange, store: GuardedStore, resource_id: str, ch
     check_type(after, resource_type)
     if after.get("id") != resource_id:
         raise Invalid("a patch cannot change the id", f"{resource_type}.id")
-    refuse_errors(validate_resource(after))
+    refuse_errors(find_issues(exchange, after))
     return store.update(after, resource_id, expected=expected_version(exchange), method="PATCH")[0]
 
 
@@ -116,7 +116,7 @@ def _json_patch(document: object) -> Change:
 
 def _fhirpath_patch(parameters: Resource) -> Change:
     check_type(parameters, "Parameters")
-    refuse_errors(validate_resource(parameters))
+    refuse_errors(validate_resource(parameters, level=Level.STRUCTURE))
 
     def change(resource: Resource) -> Resource:
         return apply_fhirpath_patch(resource, parameters)

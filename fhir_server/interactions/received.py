@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fhir_server.definitions.conformance import Conformance
 from fhir_server.errors import Invalid, Issue, Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_resource
 from fhir_server.interactions.messages import Exchange
-from fhir_server.validation.validate import validate_resource
+from fhir_server.validation.validate import Level, validate_resource
 
 
 def received_resource(exchange: Exchange) -> Resource:
@@ -18,8 +19,32 @@ def received_resource(exchange: Exchange) -> Resource:
         return request.resource
     resource = parse_body(exchange)
     check_type(resource, request.resource_type)
-    refuse_errors(validate_resource(resource))
+    refuse_errors(find_issues(exchange, resource))
     return resource
+
+
+def find_issues(exchange: Exchange, resource: Resource) -> list[Issue]:
+    """Returns what is wrong with a resource that is to be stored, as far as the settings want to know."""
+    level = exchange.limits.validation
+    if level == "off":
+        return unusable(resource)
+    return validate_resource(resource, level=Level(level), conformance=named_conformance(exchange, resource))
+
+
+def named_conformance(exchange: Exchange, *resources: Resource) -> Conformance | None:
+    """Returns what is stored here too when a profile is named: who names none is spared the look-up."""
+    named = any(isinstance(meta := one.get("meta"), dict) and "profile" in meta for one in resources)
+    return exchange.conformance if named else None
+
+
+def unusable(resource: Resource, path: str = "") -> list[Issue]:
+    """Returns what no setting lets pass: the server itself writes into meta and its tags."""
+    meta = resource.get("meta", {})
+    tags = meta.get("tag", []) if type(meta) is dict else None
+    if type(tags) is list and all(type(tag) is dict for tag in tags):
+        return []
+    expression = f"{path or resource.get('resourceType')}.meta"
+    return [Issue("error", "structure", "meta is an object, and its tags are objects", expression)]
 
 
 def parse_body(exchange: Exchange) -> Resource:
@@ -51,7 +76,7 @@ def check_id(resource: Resource, resource_id: str) -> None:
 
 
 def refuse_errors(issues: list[Issue]) -> None:
-    """Raises Unprocessable with all issues when one of them is an error."""
+    """Raises Unprocessable with all errors; warnings are no reason to refuse, and would hide the reasons."""
     errors = [i for i in issues if i.severity in ("fatal", "error")]
     if errors:
-        raise Unprocessable(errors[0].diagnostics, errors[0].expression, issues=issues)
+        raise Unprocessable(errors[0].diagnostics, errors[0].expression, issues=errors)

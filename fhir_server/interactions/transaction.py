@@ -20,9 +20,16 @@ from fhir_server.interactions.dispatch import find_interaction, perform
 from fhir_server.interactions.entries import Entry, read_entries
 from fhir_server.interactions.entry_writes import EntryWrites
 from fhir_server.interactions.messages import Exchange, FhirResponse
-from fhir_server.interactions.received import check_type, parse_body, refuse_errors
+from fhir_server.interactions.operation import is_operation
+from fhir_server.interactions.received import (
+    check_type,
+    named_conformance,
+    parse_body,
+    refuse_errors,
+    unusable,
+)
 from fhir_server.policy.guard import GuardedStore
-from fhir_server.validation.validate import validate_resource
+from fhir_server.validation.validate import Level, validate_resource
 
 
 def process(exchange: Exchange) -> FhirResponse:
@@ -37,7 +44,7 @@ def process(exchange: Exchange) -> FhirResponse:
     _check_size(exchange, bundle)
     if type_ == "batch":
         return _batch(exchange, bundle)
-    refuse_errors(validate_resource(bundle))
+    refuse_errors(_find_issues(exchange, bundle))
     return _transaction(exchange, bundle)
 
 
@@ -48,6 +55,41 @@ def _check_size(exchange: Exchange, bundle: Resource) -> None:
         raise TooLarge(f"a Bundle may have {most} entries; this one has {len(entries)}", "Bundle.entry")
 
 
+def _find_issues(exchange: Exchange, bundle: Resource) -> list[Issue]:
+    """The Bundle itself is always checked, for it is carried out; what it brings, as the settings say."""
+    level = exchange.limits.validation
+    skip = _brings_anything if level == "off" else _brings_input
+    rows = bundle.get("entry")
+    if not isinstance(rows, list):
+        return validate_resource(bundle)
+    issues: list[Issue] = []
+    brought = [(index, row["resource"]) for index, row in enumerate(rows) if _brings_anything(row)]
+    if level == "off":
+        for index, resource in brought:
+            issues += unusable(resource, f"Bundle.entry[{index}].resource")
+    bundle = {**bundle, "entry": [_without_resource(row) if skip(row) else row for row in rows]}
+    return issues + validate_resource(
+        bundle,
+        level=Level.STRUCTURE if level == "off" else Level(level),
+        conformance=named_conformance(exchange, *(resource for _, resource in brought)),
+    )
+
+
+def _brings_anything(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("resource"), dict)
+
+
+def _brings_input(row: Any) -> bool:
+    """The input of an operation, which looks at it by itself: $validate wants what is not valid."""
+    request = row.get("request") if _brings_anything(row) else None
+    url = request.get("url") if isinstance(request, dict) else None
+    return isinstance(url, str) and is_operation(tuple(url.partition("?")[0].split("/")))
+
+
+def _without_resource(row: Resource) -> Resource:
+    return {key: value for key, value in row.items() if key != "resource"}
+
+
 # --- batch ------------------------------------------------------------------------------------------
 
 
@@ -56,14 +98,14 @@ def _batch(exchange: Exchange, bundle: Resource) -> FhirResponse:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise Invalid("entry is a list", "Bundle.entry")
-    refuse_errors(validate_resource({k: v for k, v in bundle.items() if k != "entry"}))
+    refuse_errors(_find_issues(exchange, {k: v for k, v in bundle.items() if k != "entry"}))
     answers = [_batch_entry(exchange, row, index) for index, row in enumerate(entries)]
     return FhirResponse(200, build_bundle("batch-response", answers, (), None, format_instant(now_ms())))
 
 
 def _batch_entry(exchange: Exchange, row: Any, index: int) -> Resource:
     try:
-        refuse_errors(validate_resource({"resourceType": "Bundle", "type": "batch", "entry": [row]}))
+        refuse_errors(_find_issues(exchange, {"resourceType": "Bundle", "type": "batch", "entry": [row]}))
         (entry,) = read_entries(exchange, [row])
         return _response_entry(exchange, _perform_entry(exchange, entry))
     except FhirError as error:
@@ -115,7 +157,7 @@ def _transaction(exchange: Exchange, bundle: Resource) -> FhirResponse:
         store.flush()
         inside = exchange.with_store(store)
         for entry in entries:
-            if entry.request.method in ("GET", "HEAD"):
+            if not entry.writes:
                 answers[entry.index] = _located(entry, partial(_perform_entry, inside, entry))
         return answers
 

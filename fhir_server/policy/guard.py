@@ -72,6 +72,10 @@ class GuardedStore:
         tried = (f"{resource_type}/{resource_id}",) if is_id(resource_id) else ()
         self.note(Access(interaction, resource_type, self.context.patient, tried, denied=error.diagnostics))
 
+    def note_operation(self, resource_type: str, name: str) -> None:
+        """Remembers an operation on what the caller sent: nothing stored was touched."""
+        self.note(Access("operation", resource_type, self.context.patient, query=name))
+
     def close(self) -> None:
         """Writes the audit trail of this request; raises when it cannot be written."""
         accesses, self._accesses = self._accesses, []
@@ -145,16 +149,18 @@ class GuardedStore:
         reaches = {name: constrain(self.context, name, letter) for name in resource_types}
         return {name: Constraint(reach.filter, reach.past_filter) for name, reach in reaches.items()}
 
+    def may(self, letter: str, resource_type: str) -> bool:
+        """Tells whether the token reaches anything of a type for c, r, u, d or s."""
+        try:
+            constrain(self.context, resource_type, letter)
+        except Forbidden:
+            return False
+        return True
+
     def permitted_types(self, resource_types: Iterable[str], letter: str) -> list[str]:
         """Returns those of the types in use that the token reaches at all."""
-        permitted = []
-        for name in self._database.resources.types_in_use(frozenset(resource_types)):
-            try:
-                constrain(self.context, name, letter)
-            except Forbidden:
-                continue
-            permitted.append(name)
-        return permitted
+        in_use = self._database.resources.types_in_use(frozenset(resource_types))
+        return [name for name in in_use if self.may(letter, name)]
 
     def search(self, query: Query, limit: int, cursor: Any = None) -> Page:
         """Returns one page of matches, what it includes, and where the next page starts."""

@@ -87,7 +87,7 @@ def parse_scopes(text: str, resource_types: tuple[str, ...], base_url: str = "")
     return _parse(text, resource_types, base_url)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # scopes may be as long as MAX_CHARACTERS
 def _parse(text: str, resource_types: tuple[str, ...], base_url: str) -> Scopes:
     words = sorted({word for word in text.split(" ") if word})
     if not words:

@@ -235,6 +235,14 @@ class Resources:
                 maxTimeMS=self._mongo.timeout_ms
             )
 
+    def last_change(self, resource_type: str) -> str:
+        """Names the version of a type that was written last, tombstones included; "" where there is none."""
+        with translated():
+            found = self._mongo.collection(resource_type).find_one(
+                {}, {"lu": 1, "v": 1}, sort=[("lu", -1), ("_id", -1)]
+            )
+        return f"{found['_id']}/{found['v']}/{found['lu']}" if found else ""
+
     def explain(self, plan: Plan, constraint: Document, limit: int) -> Document:
         """Returns MongoDB's account of how it executes the first page of a plan."""
         stages = plan.pipeline(constraint, limit)

@@ -7,21 +7,32 @@ from threading import Lock
 from typing import Any
 
 from fhir_server.definitions.registry import Definitions, load_definitions
-from fhir_server.validation.fault import Check, Context, Fault, Position, fault, gather, show, wrong_type
-from fhir_server.validation.rules import OBJECT_RULES, RULES, cardinality
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Check, Fault, Position, fault, gather, show, wrong_type
+from fhir_server.validation.level import Level
+from fhir_server.validation.rules import (
+    OBJECT_RULES,
+    RULES,
+    STRUCTURE_OBJECT_RULES,
+    STRUCTURE_RULES,
+    cardinality,
+)
 from fhir_server.validation.rules.types import build_object
 
 
 class Rulebook:
     """The checks of all structures, built on first use; one per process, shared by threads."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, level: Level = Level.FULL) -> None:
         self._definitions = definitions
+        is_full = level is Level.FULL
+        self._rules = RULES if is_full else STRUCTURE_RULES
+        self._object_rules = OBJECT_RULES if is_full else STRUCTURE_OBJECT_RULES
         self._checks: dict[str, Check] = {}
         self._lock = Lock()
 
     def check(
-        self, resource: Any, _owner: dict[str, Any] | None = None, _context: Context | None = None
+        self, resource: Any, owner: dict[str, Any] | None = None, around: Context | None = None
     ) -> list[Fault] | None:
         """Checks a resource that is not contained: its own context begins here."""
         if type(resource) is not dict:
@@ -29,7 +40,29 @@ class Rulebook:
         type_ = resource.get("resourceType")
         if not self._definitions.is_resource_type(type_):
             return _unknown_type(type_)
-        return self.find(str(type_))(resource, resource, Context(resource))
+        context = Context(resource, around=around)
+        return self.check_in(context, str(type_), owner)
+
+    def check_in(
+        self, context: Context, type_: str, owner: dict[str, Any] | None = None, asked: tuple[str, ...] = ()
+    ) -> list[Fault] | None:
+        """Checks the resource of a context by its type, then by the profiles it names and those asked for."""
+        resource = context.resource
+        if owner is not None and isinstance(url := owner.get("fullUrl"), str):
+            context.full_url = url
+        faults = self.find(type_)(resource, resource, context)
+        return self._check_profiles(faults, context, asked)
+
+    def _check_profiles(
+        self, faults: list[Fault] | None, context: Context, asked: tuple[str, ...] = ()
+    ) -> list[Fault] | None:
+        book = context.book
+        resource = context.resource
+        named = asked or "meta" in resource or resource.get("resourceType") == "Observation"
+        if book is None or not (named or context.has_extensions):
+            return faults
+        found = book.check_resource(context.resource, context, asked)
+        return gather(faults, found) if found else faults
 
     def find(self, name: str) -> Check:
         """Returns the check of the objects of a structure."""
@@ -47,7 +80,11 @@ class Rulebook:
             return building[name]
         structure = self._definitions.structure(name)
         table: dict[str, Check] = {}
-        object_checks = [check for build in OBJECT_RULES if (check := build(structure)) is not None]
+        object_checks = [
+            check
+            for build in self._object_rules
+            if (check := build(self._definitions, structure)) is not None
+        ]
         # Before its table is filled, because structures contain each other.
         building[name] = build_object(structure, table, object_checks)
         if structure.kind == "resource":
@@ -63,7 +100,7 @@ class Rulebook:
     def _fill(self, table: dict[str, Check], position: Position) -> None:
         """Adds the checks of a property, and of the one beside it that carries extensions of a primitive."""
         check = self._begin(position)
-        for build in RULES:
+        for build in self._rules:
             check = build(position, check)
         table[position.key] = check
         if _may_have_sibling(position):
@@ -86,18 +123,23 @@ class Rulebook:
             return _unknown_type(type_)
         faults: list[Fault] | None = None
         if "contained" in value:
-            faults = fault("invariant", "dom-2: a contained resource must not contain others.", ".contained")
+            text = "dom-2: a contained resource must not contain others."
+            faults = fault("invariant", text, ".contained", id="invariant:dom-2")
             value = {key: item for key, item in value.items() if key != "contained"}
         if "id" not in value:
-            faults = gather(faults, fault("required", "A contained resource must have an id.", ".id"))
-        found = self.find(str(type_))(value, value, context)
+            faults = gather(faults, fault("required", _NO_ID, ".id", id="cardinality:min"))
+        inner = Context(value, container=context)
+        found = self._check_profiles(self.find(str(type_))(value, value, inner), inner)
         return gather(faults, found) if found else faults
 
 
+_NO_ID = "A contained resource must have an id."
+
+
 @cache
-def load_rulebook() -> Rulebook:
-    """Returns the one Rulebook of this process."""
-    return Rulebook(load_definitions())
+def load_rulebook(level: Level = Level.FULL) -> Rulebook:
+    """Returns the Rulebook of a level; one per process."""
+    return Rulebook(load_definitions(), level)
 
 
 def _may_have_sibling(position: Position) -> bool:
@@ -113,4 +155,4 @@ def _accept(_value: Any, _owner: dict[str, Any], _context: Context) -> None:
 
 
 def _unknown_type(type_: object) -> list[Fault]:
-    return fault("structure", f"There is no resource type {show(str(type_))} in R4.")
+    return fault("structure", f"There is no resource type {show(str(type_))} in R4.", id="type:resource")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import Definitions, Element, Structure
 from fhir_server.fhir.json import SpelledDecimal
+from fhir_server.validation.context import Context
 
 LIMIT = 200
 """Faults of one resource after which a check stops: a hostile resource must not cost more than others."""
@@ -41,28 +42,8 @@ class Fault:
     path: list[str] = field(default_factory=list)
     """Segments from the culprit outwards: ["[1]", ".given", "[0]", ".name"]."""
     severity: str = "error"
-
-
-class Context:
-    """The resource around the value under check: the outermost one, or the one of a Bundle entry."""
-
-    __slots__ = ("_contained", "resource")
-
-    def __init__(self, resource: dict[str, Any]) -> None:
-        self.resource = resource
-        self._contained: dict[str, str] | None = None
-
-    @property
-    def contained(self) -> dict[str, str]:
-        """Returns id → type of the contained resources."""
-        if self._contained is None:
-            items = self.resource.get("contained")
-            self._contained = {
-                item["id"]: str(item.get("resourceType"))
-                for item in (items if isinstance(items, list) else ())
-                if isinstance(item, dict) and isinstance(item.get("id"), str)
-            }
-        return self._contained
+    message_id: str = ""
+    """Which rule speaks: invariant:obs-6, cardinality:min …"""
 
 
 Check = Callable[[Any, dict[str, Any], Context], list[Fault] | None]
@@ -86,14 +67,20 @@ class Position(NamedTuple):
     """Structure name → check of its objects."""
 
 
-def fault(code: str, text: str, *path: str) -> list[Fault]:
-    """Returns one fault as the list that a check answers."""
-    return [Fault(code, text, list(path))]
+def fault(code: str, text: str, *path: str, id: str = "") -> list[Fault]:
+    """Returns one fault as the list that a check answers; `id` names the rule."""
+    return [Fault(code, text, list(path), "error", id or code)]
+
+
+def remark(severity: str, code: str, text: str, *path: str, id: str) -> list[Fault]:
+    """As `fault`, of another severity: warning or information."""
+    return [Fault(code, text, list(path), severity, id)]
 
 
 def wrong_type(expected: str, value: Any) -> list[Fault]:
     """Returns the fault of a value of another JSON type than expected."""
-    return fault("structure", f"Expected {expected}, found {_JSON_TYPES.get(type(value), 'something else')}.")
+    found = _JSON_TYPES.get(type(value), "something else")
+    return fault("structure", f"Expected {expected}, found {found}.", id="type:json")
 
 
 def gather(faults: list[Fault] | None, found: list[Fault], segment: str = "") -> list[Fault]:
@@ -104,7 +91,30 @@ def gather(faults: list[Fault] | None, found: list[Fault], segment: str = "") ->
     if faults is None:
         return found
     faults += found
-    return faults
+    return bounded(faults) if len(faults) > 2 * LIMIT else faults
+
+
+def is_full(faults: list[Fault]) -> bool:
+    """True when there are so many errors that a check stops; remarks do not count."""
+    return len(faults) >= LIMIT and sum(item.severity == "error" for item in faults) >= LIMIT
+
+
+def bounded(faults: list[Fault]) -> list[Fault]:
+    """Returns at most LIMIT faults in their order; errors are never dropped for the sake of remarks."""
+    room = max(LIMIT - sum(item.severity == "error" for item in faults), 0)
+    kept: list[Fault] = []
+    for item in faults:
+        if item.severity != "error":
+            room -= 1
+            if room < 0:
+                continue
+        kept.append(item)
+    return kept[:LIMIT]
+
+
+def only_remarks(faults: list[Fault]) -> bool:
+    """True when none of the faults is an error."""
+    return all(item.severity != "error" for item in faults)
 
 
 def show(value: str) -> str:

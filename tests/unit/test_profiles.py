@@ -21,8 +21,8 @@ def read(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.stem))
-def test_the_validator_finds_nothing_to_say(path: Path) -> None:
-    assert validate_resource(read(path)) == []
+def test_the_validator_finds_no_error(path: Path) -> None:
+    assert [i for i in validate_resource(read(path)) if i.severity == "error"] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.stem))

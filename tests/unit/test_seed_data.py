@@ -182,8 +182,9 @@ def test_fhir_resources_reads_all() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_validator_finds_nothing_to_say(name: str) -> None:
-    assert [issue for resource in resources(name) for issue in validate_resource(resource)] == []
+def test_the_validator_finds_no_error(name: str) -> None:
+    issues = [issue for resource in resources(name) for issue in validate_resource(resource)]
+    assert [issue for issue in issues if issue.severity == "error"] == []
 
 
 def test_all_files_together_stay_small() -> None:

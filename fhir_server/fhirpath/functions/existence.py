@@ -32,9 +32,9 @@ def _any(criteria: Step, *, wanted: bool) -> Step:
 
     def step(state: State, items: Collection) -> Collection:
         outer, outer_index = state.focus, state.index
-        state.spend(len(items))
         answer = False
         for state.index, node in enumerate(items):
+            state.spend(1)
             state.focus = focus = [node]
             if (truth(criteria(state, focus), "criteria") is True) is wanted:
                 answer = True

@@ -44,6 +44,21 @@ def _is_primitive(node: Node) -> bool:
     return node.value is not None and node.type in KINDS and not isinstance(node.value, dict)
 
 
+def _conforms_to(profile: Step) -> Step:
+    def step(state: State, items: Collection) -> Collection:
+        conforms_to = state.environment.conforms_to
+        if conforms_to is None:
+            raise FhirPathError("conformsTo() needs profiles, none are given here")
+        node = single(items, "conformsTo()")
+        canonical = single(profile(state, state.focus), "conformsTo()")
+        if node is None or canonical is None:
+            return EMPTY
+        state.spend(100)
+        return boolean(conforms_to(node, str(canonical.value)))
+
+    return step
+
+
 def _member_of(value_set: Step) -> Step:
     def step(state: State, items: Collection) -> Collection:
         member_of = state.environment.member_of
@@ -65,4 +80,5 @@ FHIR: Table = {
     "getValue": plain(_get_value),
     "resolve": plain(resolve),
     "memberOf": Function(_member_of, 1, 1),
+    "conformsTo": Function(_conforms_to, 1, 1),
 }

@@ -15,9 +15,9 @@ def where(criteria: Step) -> Step:
         if not items:
             return items
         outer, outer_index = state.focus, state.index
-        state.spend(len(items))
         kept: Collection = []
         for state.index, node in enumerate(items):
+            state.spend(1)
             state.focus = focus = [node]
             if truth(criteria(state, focus), "where()"):
                 kept.append(node)
@@ -35,10 +35,10 @@ def select(projection: Step) -> Step:
         found: Collection = []
         for state.index, node in enumerate(items):
             state.focus = focus = [node]
-            found.extend(projection(state, focus))
-            state.spend(1)
-        # What was projected is paid too: a chain of projections may multiply it.
-        state.spend(len(found))
+            projected = projection(state, focus)
+            # What was projected is paid too: a chain of projections may multiply it.
+            state.spend(1 + len(projected))
+            found.extend(projected)
         state.focus, state.index = outer, outer_index
         return found
 

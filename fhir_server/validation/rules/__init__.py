@@ -9,28 +9,58 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fhir_server.definitions.registry import Structure
+from fhir_server.definitions.registry import Definitions, Structure
 from fhir_server.validation.fault import Check, ObjectCheck, Position
 from fhir_server.validation.rules import (
     binding,
+    bundle,
     cardinality,
+    coding,
+    contained,
     extension,
+    invariant,
     narrative,
     primitive,
     reference,
     types,
+    units,
+    written,
 )
 
-RULES: tuple[Callable[[Position, Check], Check], ...] = (
+Rule = Callable[[Position, Check], Check]
+ObjectRule = Callable[[Definitions, Structure], "ObjectCheck | None"]
+
+STRUCTURE_RULES: tuple[Rule, ...] = (
     primitive.build,
     narrative.build,
-    binding.build,
+    binding.build_required,
     reference.build,
     cardinality.build,
 )
 
-OBJECT_RULES: tuple[Callable[[Structure], ObjectCheck | None], ...] = (
+RULES: tuple[Rule, ...] = (
+    primitive.build,
+    narrative.build,
+    binding.build_required,
+    binding.build_advised,
+    reference.build,
+    extension.build,
+    invariant.build,
+    cardinality.build,
+)
+
+STRUCTURE_OBJECT_RULES: tuple[ObjectRule, ...] = (
     cardinality.build_required,
     types.build_choice,
     extension.build_object,
+)
+
+OBJECT_RULES: tuple[ObjectRule, ...] = (
+    *STRUCTURE_OBJECT_RULES,
+    coding.build_object,
+    units.build_object,
+    written.build_object,
+    invariant.build_object,
+    contained.build_object,
+    bundle.build_object,
 )

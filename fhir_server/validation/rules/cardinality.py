@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_server.definitions.registry import Structure
+from fhir_server.definitions.registry import Definitions, Structure
+from fhir_server.validation.context import Context
 from fhir_server.validation.fault import (
-    LIMIT,
     NO_CONTENT,
     Check,
-    Context,
     Fault,
     ObjectCheck,
     Position,
     fault,
     gather,
+    is_full,
     wrong_type,
 )
 
@@ -38,7 +38,7 @@ def build_sibling(position: Position, check: Check) -> Check:
     return _build_sibling(position.key, check)
 
 
-def build_required(structure: Structure) -> ObjectCheck | None:
+def build_required(_definitions: Definitions, structure: Structure) -> ObjectCheck | None:
     """Returns the check that each element of min 1 is there, if only by an extension on a primitive."""
     required = [
         (name.removesuffix("[x]"), _keys_of(structure, name))
@@ -54,7 +54,7 @@ def build_required(structure: Structure) -> ObjectCheck | None:
         for name, key, keys in usual:
             if key not in value and keys.isdisjoint(value):
                 text = f"{structure.name}.{name} is required."
-                faults = gather(faults, fault("required", text, f".{name}"))
+                faults = gather(faults, fault("required", text, f".{name}", id="cardinality:min"))
         return faults
 
     return check
@@ -70,7 +70,7 @@ def _build_list(check: Check, sibling: str | None) -> Check:
         if type(value) is not list:
             return wrong_type("an array", value)
         if not value:
-            return fault("structure", "An array must not be empty.")
+            return fault("structure", "An array must not be empty.", id="json:empty-array")
         faults: list[Fault] | None = None
         for i, item in enumerate(value):
             found = check(item, owner, context)
@@ -78,7 +78,7 @@ def _build_list(check: Check, sibling: str | None) -> Check:
                 if item is None and sibling is not None:
                     found = _check_null(owner.get(sibling), i)
                 faults = gather(faults, found, f"[{i}]") if found else faults
-                if faults is not None and len(faults) >= LIMIT:
+                if faults is not None and is_full(faults):
                     return faults
         return faults
 
@@ -88,7 +88,8 @@ def _build_list(check: Check, sibling: str | None) -> Check:
 def _check_null(sibling: Any, i: int) -> list[Fault]:
     if _item(sibling, i) is not None:
         return []
-    return fault("structure", "null stands only for an item that has an id or extension in the `_` array.")
+    text = "null stands only for an item that has an id or extension in the `_` array."
+    return fault("structure", text, id="json:null")
 
 
 def _item(items: Any, i: int) -> Any:
@@ -104,7 +105,7 @@ def _build_sibling(key: str, check: Check) -> Check:
 
 def _check_content(sibling: dict[str, Any], value: Any) -> list[Fault] | None:
     if value is None and "extension" not in sibling:
-        return fault("invariant", NO_CONTENT)
+        return fault("invariant", NO_CONTENT, id="invariant:ele-1")
     return None
 
 
@@ -113,17 +114,18 @@ def _build_sibling_list(key: str, check: Check) -> Check:
         if type(value) is not list:
             return wrong_type("an array", value)
         if not value:
-            return fault("structure", "An array must not be empty.")
+            return fault("structure", "An array must not be empty.", id="json:empty-array")
         beside = owner.get(key)
         faults: list[Fault] | None = None
         if type(beside) is list and len(beside) != len(value):
-            faults = fault("structure", f"{key} and _{key} must have the same number of items.")
+            text = f"{key} and _{key} must have the same number of items."
+            faults = fault("structure", text, id="json:siblings")
         for i, item in enumerate(value):
             found = check(item, owner, context) or _check_content(item, _item(beside, i))
             # Two nulls side by side are reported once, with the values.
             if found and not (item is None and type(beside) is list):
                 faults = gather(faults, found, f"[{i}]")
-                if len(faults) >= LIMIT:
+                if is_full(faults):
                     break
         return faults
 

@@ -10,7 +10,8 @@ from html.entities import name2codepoint
 from typing import Any
 from xml.parsers import expat
 
-from fhir_server.validation.fault import Check, Context, Fault, Position, fault, show, wrong_type
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Check, Fault, Position, fault, show, wrong_type
 
 _XHTML = "http://www.w3.org/1999/xhtml"
 _ELEMENTS = frozenset(
@@ -57,12 +58,14 @@ def _check_xhtml(value: Any, _owner: dict[str, Any], _context: Context) -> list[
     try:
         reader.read(value)
     except expat.ExpatError as error:
-        return fault("structure", f"The narrative is not well-formed XHTML: {error}.")
+        return fault("structure", f"The narrative is not well-formed XHTML: {error}.", id="xhtml:form")
     except _Refused as refused:
-        return fault("invariant", f"txt-1: {refused}")
+        return fault("invariant", f"txt-1: {refused}", id="invariant:txt-1")
     except ValueError:
-        return fault("structure", "The narrative is not a Unicode text.")
-    return None if reader.has_content else fault("invariant", "txt-2: the narrative must not be empty.")
+        return fault("structure", "The narrative is not a Unicode text.", id="xhtml:form")
+    if reader.has_content:
+        return None
+    return fault("invariant", "txt-2: the narrative must not be empty.", id="invariant:txt-2")
 
 
 class _Reader:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.validation.fault import Check, Context, Fault, Position, fault, show, wrong_type
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Check, Fault, Position, fault, remark, show, wrong_type
 
 MAX_STRING = 1024 * 1024
 
@@ -21,6 +22,8 @@ _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _DATE = f"{_YEAR}(?:-{_MONTH}(?:-{_DAY})?)?"
 _DATE_TIME = f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_TIME}{_ZONE})?)?)?"
 _INSTANT = f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}"
+_OID = r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"
+_UUID = "urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SPACE = " \t\r\n"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -28,14 +31,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PATTERNS: dict[str, tuple[str, str]] = {
     "code": (r"\S+(?:\s\S+)*", "a code without spaces at its ends or doubled inside"),
     "id": (r"[A-Za-z0-9\-.]{1,64}", "1 to 64 letters, digits, '-' and '.'"),
-    "uri": (r"\S+", "a URI without spaces"),
+    "uri": (
+        # An OID or UUID that a URN names is one.
+        rf"(?!urn:oid:|urn:uuid:)\S+|{_OID}|{_UUID}",
+        "a URI without spaces, with a whole OID or UUID where it names one",
+    ),
     "url": (r"\S+", "a URL without spaces"),
     "canonical": (r"\S+", "a canonical URL without spaces"),
-    "oid": (r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+", "urn:oid: and an OID"),
-    "uuid": (
-        r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-        "urn:uuid: and a UUID in lower case",
-    ),
+    "oid": (_OID, "urn:oid: and an OID"),
+    "uuid": (_UUID, "urn:uuid: and a UUID in lower case"),
     "time": (_TIME, "hh:mm:ss"),
 }
 _DATES: dict[str, tuple[str, str]] = {
@@ -100,14 +104,18 @@ def _check_text(value: Any, _owner: dict[str, Any], _context: Context) -> list[F
         return wrong_type("a string", value)
     if value.isprintable() and len(value) <= MAX_STRING and value.strip(_SPACE):
         return None
-    return _judge_text(value)
+    return _judge_text(value) or (None if value.strip(_SPACE) else _blank())
+
+
+def _blank() -> list[Fault]:
+    # Legal in JSON, nothing in XML: https://hl7.org/fhir/R4/datatypes.html#string
+    text = "A string should not be made of white space only."
+    return remark("warning", "value", text, id="string:blank")
 
 
 def _judge_text(value: str) -> list[Fault] | None:
     if not value:
         return fault("value", "A string must not be empty.")
-    if not value.strip(_SPACE):
-        return fault("value", "A string must not be made of white space only.")
     if len(value) > MAX_STRING:
         return fault("value", f"A string must not have more than {MAX_STRING} characters.")
     if _CONTROL.search(value):
@@ -144,7 +152,8 @@ def _check_decimal(value: Any, _owner: dict[str, Any], _context: Context) -> lis
 
 
 def _malformed(value: str, type_: str, meaning: str) -> list[Fault]:
-    return fault("value", f"{show(value)} is not of type {type_}: expected {meaning}.")
+    text = f"{show(value)} is not of type {type_}: expected {meaning}."
+    return fault("value", text, id=f"primitive:{type_}")
 
 
 def _build_checks() -> dict[str, Check]:

@@ -9,7 +9,8 @@ import re
 from typing import Any
 
 from fhir_server.definitions.registry import Definitions
-from fhir_server.validation.fault import Check, Context, Fault, Position, fault, show
+from fhir_server.validation.context import Context
+from fhir_server.validation.fault import Check, Fault, Position, fault, gather, show
 
 _ID = r"[A-Za-z0-9\-.]{1,64}"
 _RELATIVE = re.compile(rf"([A-Z][A-Za-z]{{1,63}})/{_ID}(?:/_history/{_ID})?(?:#\S+)?")
@@ -29,15 +30,17 @@ def build(position: Position, check: Check) -> Check:
 
     def check_reference(value: Any, owner: dict[str, Any], context: Context) -> list[Fault] | None:
         faults = check(value, owner, context)
-        if faults:
+        if type(value) is not dict:
             return faults
         literal = value.get("reference")
-        if literal is None:
-            return None
+        if type(literal) is not str or not literal:
+            return faults
         type_, _, rest = literal.partition("/")
-        if type_ in targets and _is_id(rest):
-            return None
-        return _judge(literal, targets, definitions, context)
+        if type_ in targets and _is_id(rest) and value.get("type", type_) == type_:
+            return faults
+        found = _check_declared(value.get("type"), literal, definitions)
+        found = found or _judge(literal, targets, definitions, context)
+        return gather(faults, found) if found else faults
 
     return check_reference
 
@@ -59,20 +62,30 @@ def _judge(
 
 def _judge_contained(literal: str, targets: frozenset[str], context: Context) -> list[Fault] | None:
     # "#" alone is the container itself, as seen from a contained resource.
-    target = context.contained.get(literal[1:]) if literal != "#" else context.resource.get("resourceType")
+    target = context.find(literal)
     if target is None:
         text = f"ref-1: no contained resource has the id {show(literal[1:])}."
-        return fault("invariant", text, ".reference")
-    return _judge_type(str(target), targets)
+        return fault("invariant", text, ".reference", id="invariant:ref-1")
+    return _judge_type(str(target.get("resourceType")), targets)
 
 
 def _judge_type(type_: str, targets: frozenset[str]) -> list[Fault] | None:
     if type_ in targets:
         return None
     text = f"The reference points to {show(type_)}; allowed are {', '.join(sorted(targets))}."
-    return fault("structure", text, ".reference")
+    return fault("structure", text, ".reference", id="reference:target")
+
+
+def _check_declared(declared: Any, literal: str, definitions: Definitions) -> list[Fault] | None:
+    if not definitions.is_resource_type(declared):
+        return None
+    match = _RELATIVE.fullmatch(literal) or _ABSOLUTE.fullmatch(literal)
+    if match is None or not definitions.is_resource_type(match[1]) or match[1] == declared:
+        return None
+    text = f"The reference says it points to {declared}, and points to {match[1]}."
+    return fault("structure", text, ".type", id="reference:type")
 
 
 def _malformed(literal: str) -> list[Fault]:
     text = f"{show(literal)} is neither Type/id, an absolute URI, nor #id of a contained resource."
-    return fault("value", text, ".reference")
+    return fault("value", text, ".reference", id="reference:form")

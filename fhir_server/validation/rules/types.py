@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fhir_server.definitions.registry import Structure
+from fhir_server.definitions.registry import Definitions, Structure
+from fhir_server.validation.context import Context
 from fhir_server.validation.fault import (
-    LIMIT,
     NO_CONTENT,
     Check,
-    Context,
     Fault,
     ObjectCheck,
     fault,
     gather,
+    is_full,
     show,
     wrong_type,
 )
@@ -34,7 +34,7 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
     lonely = _NO_KEYS if structure.name == "Element" else _ID_ONLY
 
     def check(value: Any, _owner: dict[str, Any], context: Context) -> list[Fault] | None:
-        if type(value) is not dict or (is_element and (not value or value.keys() == lonely)):
+        if type(value) is not dict or (is_element and len(value) < 2 and value.keys() <= lonely):
             return _not_an_object(value)
         faults: list[Fault] | None = None
         for key, item in value.items():
@@ -42,7 +42,7 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
             found = _unknown(structure, key) if rule is None else rule(item, value, context)
             if found:
                 faults = gather(faults, found, "" if rule is None else segments[key.removeprefix("_")])
-                if len(faults) >= LIMIT:
+                if is_full(faults):
                     return faults
         for object_check in checks:
             found = object_check(value, context)
@@ -53,7 +53,7 @@ def build_object(structure: Structure, table: dict[str, Check], checks: Sequence
     return check
 
 
-def build_choice(structure: Structure) -> ObjectCheck | None:
+def build_choice(_definitions: Definitions, structure: Structure) -> ObjectCheck | None:
     """Returns the check that at most one type of each choice is given."""
     choices = {
         element.name[:-3]: frozenset(
@@ -76,7 +76,7 @@ def build_choice(structure: Structure) -> ObjectCheck | None:
                 names = sorted({key.removeprefix("_") for key in given})
                 if len(names) > 1:
                     text = f"Only one type of {stem}[x] is allowed, found {', '.join(names)}."
-                    faults = gather(faults, fault("structure", text, f".{stem}"))
+                    faults = gather(faults, fault("structure", text, f".{stem}", id="type:choice"))
         return faults
 
     return check
@@ -94,12 +94,13 @@ def _not_an_object(value: Any) -> list[Fault]:
     if type(value) is not dict:
         return wrong_type("an object", value)
     if value:
-        return fault("invariant", NO_CONTENT)
-    return fault("structure", "An object must not be empty.")
+        return fault("invariant", NO_CONTENT, id="invariant:ele-1")
+    return fault("structure", "An object must not be empty.", id="json:empty-object")
 
 
 def _unknown(structure: Structure, key: str) -> list[Fault]:
     text = f"{structure.name} has no property {show(key)}."
     if key.startswith("_") and key[1:] in structure.keys:
         text = f"{show(key)} is allowed beside primitive elements only."
-    return fault("structure", text, f".{key}") if _NAME.fullmatch(key) else fault("structure", text)
+    place = (f".{key}",) if _NAME.fullmatch(key) else ()
+    return fault("structure", text, *place, id="type:unknown-element")

@@ -138,7 +138,6 @@ def test_expression_on_observation_yields(
         "9999999999",
         "99999999999999999999999",
         "unheardOf()",
-        "conformsTo('x')",
         "elementDefinition()",
         "name.first(1)",
         "name.where()",

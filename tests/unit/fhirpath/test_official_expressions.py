@@ -31,8 +31,8 @@ def test_every_search_expression_compiles_for_every_type_it_applies_to() -> None
 
 
 def invariants() -> Iterator[tuple[str, str, str]]:
-    for path in DEFINITIONS._table("invariants"):
-        for key, _, expression in DEFINITIONS.invariants(path):
+    for path in DEFINITIONS.invariant_paths:
+        for key, _, expression, _ in DEFINITIONS.invariants(path):
             if expression:
                 yield path, key, expression
 
@@ -140,7 +140,7 @@ def test_search_expressions_yield_what_another_implementation_yields(resource: d
 @given(resources())
 def test_invariants_hold_where_another_implementation_says_so(resource: dict[str, Any]) -> None:
     resource_type = resource["resourceType"]
-    for _, severity, expression in DEFINITIONS.invariants(resource_type):
+    for _, severity, expression, _ in DEFINITIONS.invariants(resource_type):
         if severity != "error" or not expression or "trace(" in expression:
             continue
         theirs = other_answer(expression, resource, resource=plain(resource))
@@ -181,7 +181,7 @@ def test_invariant_tells_good_from_bad(path: str, key: str, good: Any, bad: Any)
     from fhir_server.fhirpath.evaluate import Node
 
     type_name = path if DEFINITIONS.structure_or_none(path) else "xhtml"
-    (expression,) = (e for k, _, e in DEFINITIONS.invariants(path) if k == key)
+    (expression,) = (e for k, _, e, _ in DEFINITIONS.invariants(path) if k == key)
     compiled = compile_expression(expression, type_name)
     assert compiled.is_true(Node(good, type_name, None))
     assert not compiled.is_true(Node(bad, type_name, None))

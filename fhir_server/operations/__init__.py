@@ -1,0 +1,20 @@
+"""The table of operations: name → module, one file for each. https://hl7.org/fhir/R4/operations.html
+
+`app.py` hands the table to the interactions, which find and refuse; `capability_statement.json`
+declares for which types an operation is offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fhir_server.interactions.messages import Operation
+from fhir_server.operations import validate
+
+OPERATIONS: Mapping[str, Operation] = {
+    "validate": Operation(
+        definition="http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        perform=validate.validate,
+        levels=frozenset({"type", "instance"}),
+    ),
+}

@@ -91,7 +91,7 @@ def _by_url(slice_: ElementNode) -> Matches | None:
         urls = {expected[1]}
     if not urls:
         return None
-    return lambda item, _: item.value.__class__ is dict and item.value.get("url") in urls
+    return lambda item, _: item.value.__class__ is dict and str(item.value.get("url")) in urls
 
 
 # --- what the slice says at the path ----------------------------------------------------------------

@@ -30,7 +30,9 @@ def implied_profiles(resource: Resource) -> list[str]:
     code = resource.get("code")
     codings = code.get("coding") if isinstance(code, dict) else None
     return [
-        _PREFIX + _PROFILES[coding["code"]]
+        _PREFIX + _PROFILES[str(coding["code"])]
         for coding in (codings if isinstance(codings, list) else ())
-        if isinstance(coding, dict) and coding.get("system") == _LOINC and coding.get("code") in _PROFILES
+        if isinstance(coding, dict)
+        and coding.get("system") == _LOINC
+        and str(coding.get("code")) in _PROFILES
     ]

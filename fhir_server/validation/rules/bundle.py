@@ -33,7 +33,7 @@ def build_object(_definitions: Definitions, structure: Structure) -> ObjectCheck
 
 def _check(value: Json, context: Context) -> list[Fault] | None:
     rows = value.get("entry")
-    type_ = value.get("type")
+    type_ = str(value.get("type"))
     if not isinstance(rows, list):
         if type_ in _MUST_RESOLVE:
             return fault("invariant", f"A {type_} has at least one entry.", id="bundle:first")
@@ -47,7 +47,7 @@ def _check(value: Json, context: Context) -> list[Fault] | None:
             if is_full(faults):
                 return faults
     if type_ in _MUST_RESOLVE and rows:
-        found = _check_first(rows[0], str(type_), context)
+        found = _check_first(rows[0], type_, context)
         faults = gather(faults, found) if found else faults
     return faults
 

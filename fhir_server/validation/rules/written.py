@@ -50,7 +50,7 @@ def _versions_once(value: Json, _context: Context) -> bool:
 
 def _exactly_in(key: str, types: frozenset[str]) -> Callable[[Json, Context], bool]:
     def holds(value: Json, _context: Context) -> bool:
-        wanted = value.get("type") in types
+        wanted = str(value.get("type")) in types
         return all((key in row) is wanted for row in _rows(value.get("entry")))
 
     return holds

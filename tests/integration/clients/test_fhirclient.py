@@ -64,13 +64,18 @@ def person(family: str, value: str = "") -> Patient:
     return patient
 
 
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
 def weight(subject: str, kilograms: float, day: int) -> Observation:
     observation = Observation()
     observation.status = "final"
+    observation.category = [CodeableConcept({"coding": [{"system": CATEGORY, "code": "vital-signs"}]})]
     observation.code = CodeableConcept({"coding": [{"system": "http://loinc.org", "code": "29463-7"}]})
     observation.subject = FHIRReference({"reference": subject})
     observation.effectiveDateTime = FHIRDateTime(f"2026-05-{day:02}T08:00:00+02:00")
-    observation.valueQuantity = Quantity({"value": kilograms, "unit": "kg"})
+    kilogram = {"unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
+    observation.valueQuantity = Quantity({"value": kilograms, **kilogram})
     return observation
 
 

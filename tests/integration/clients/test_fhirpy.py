@@ -41,11 +41,15 @@ def family() -> str:
     return f"Fhirpy{uuid.uuid4().hex[:12]}"
 
 
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
 def weigh(client: Any, subject: str, kilograms: float, day: int) -> Any:
     """Returns an Observation, not yet saved."""
     return client.resource(
         "Observation",
         status="final",
+        category=[{"coding": [{"system": CATEGORY, "code": "vital-signs"}]}],
         code={"coding": [{"system": LOINC, "code": "29463-7"}]},
         subject={"reference": subject},
         effectiveDateTime=f"2026-03-{day:02}",

@@ -53,7 +53,7 @@ def test_a_resource_lives_from_its_creation_to_its_deletion(tell: Tell) -> None:
 
 
 def test_many_writes_and_pages_at_once_lose_and_repeat_nothing(tell: Tell) -> None:
-    tag = uuid.uuid4().hex
+    tag = f"http://example.org/{uuid.uuid4().hex}"
 
     async def story(client: AsyncFHIRClient) -> None:
         patients = [

@@ -1,4 +1,4 @@
-"""FranceConnect signs what it says of a person, else nothing opens. OpenID Connect Core §5.3.2"""
+"""FranceConnect signs what it says; a wrong signature opens nothing. OpenID Connect Core §5.3.2"""
 
 from __future__ import annotations
 

@@ -87,6 +87,8 @@ class AuthorizationEndpoint:
         person = self._current_person(request)
         if person is None:
             raise OAuth2Error(error="login_required")
+        if "launch/encounter" in checked.scopes and not checked.launch:
+            raise OAuth2Error("An encounter is to be chosen.", error="interaction_required")
         for grant in self._stores.grants.remembered(person.account_id, client.client_id):
             same_record = checked.launch.get("patient", grant.patient) == grant.patient
             if same_record and narrow(checked.scopes, grant.scopes) == checked.scopes:
@@ -114,7 +116,7 @@ class AuthorizationEndpoint:
                 scope=" ".join(scopes),
                 patients=tuple(person.patients),
                 patient=patient,
-                encounter=str(launch.get("encounter") or granted.encounter),
+                encounter=str(launch.get("encounter") or self._chosen_encounter(granted, scopes)),
                 response=response_context(launch),
                 purpose="PATRQT" if person.kind in _OWN_RECORD else "TREAT",
                 session_id=person.session_id if is_online else "",
@@ -133,6 +135,10 @@ class AuthorizationEndpoint:
             nonce=row.parameters.get("nonce", ""),
             jkt=row.parameters.get("dpop_jkt", ""),
         )
+
+    @staticmethod
+    def _chosen_encounter(granted: Granted, scopes: list[str]) -> str:
+        return granted.encounter if "launch/encounter" in scopes else ""
 
     def _decide(self, row: AuthorizationRequest, granted: Granted, patient: str, scopes: list[str]) -> str:
         """Keeps what was granted; what was offered and left out is withdrawn, what was not offered stays."""

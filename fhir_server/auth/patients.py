@@ -59,8 +59,8 @@ class Chooser:
         return tuple(candidate for candidate in found if candidate is not None)
 
     def _read(self, patient_id: str) -> Candidate | None:
-        context = self._context("patient/Patient.r", patient_id)
-        answer = self._ask(context, FhirRequest("GET", ("Patient", patient_id)))
+        context = self.context("patient/Patient.r", patient_id)
+        answer = self.ask(context, FhirRequest("GET", ("Patient", patient_id)))
         return read_candidate(answer) if answer is not None else None
 
     def find(self, text: str) -> Found:
@@ -69,17 +69,18 @@ class Chooser:
         if not parameters:
             return Found(())
         query = (*parameters, ("_count", str(MOST + 1)), ("_sort", "family"))
-        answer = self._ask(self._context("user/Patient.rs"), FhirRequest("GET", ("Patient",), query))
+        answer = self.ask(self.context("user/Patient.rs"), FhirRequest("GET", ("Patient",), query))
         entries = answer.get("entry", []) if answer is not None else []
         candidates = tuple(read_candidate(entry["resource"]) for entry in entries)
         return Found(candidates[:MOST], len(candidates) > MOST)
 
     def may_choose(self, patient_id: str) -> Candidate | None:
         """Returns a record that the person may open, None when there is none such."""
-        answer = self._ask(self._context("user/Patient.rs"), FhirRequest("GET", ("Patient", patient_id)))
+        answer = self.ask(self.context("user/Patient.rs"), FhirRequest("GET", ("Patient", patient_id)))
         return read_candidate(answer) if answer is not None else None
 
-    def _context(self, scope: str, patient: str = "") -> AccessContext:
+    def context(self, scope: str, patient: str = "") -> AccessContext:
+        """Returns the rights of the person for one scope, in one record if one is named."""
         return AccessContext(
             client_id=CLIENT_ID,
             token_id=self._session_id[:32],
@@ -89,7 +90,8 @@ class Chooser:
             address=self._address,
         )
 
-    def _ask(self, context: AccessContext, request: FhirRequest) -> dict[str, Any] | None:
+    def ask(self, context: AccessContext, request: FhirRequest) -> dict[str, Any] | None:
+        """Returns what the guard answers; None when it refuses or finds nothing."""
         try:
             answer = self._interact(context, request)
         except FhirError as error:

@@ -16,6 +16,7 @@ from fhir_server.auth.pages.access import build_access
 from fhir_server.auth.pages.activity import build_activity
 from fhir_server.auth.pages.clients import build_client, build_clients
 from fhir_server.auth.pages.consent import build_consent
+from fhir_server.auth.pages.encounter import build_encounter
 from fhir_server.auth.pages.enrol import build_enrol
 from fhir_server.auth.pages.login import build_login, build_logout
 from fhir_server.auth.pages.new_password import build_new_password
@@ -39,6 +40,7 @@ OPEN = frozenset(
         "enrol",
         "activity",
         "patient",
+        "encounter",
         "consent",
         "access",
         "security",
@@ -62,6 +64,7 @@ def build_pages(pages: Pages, prefix: str = "/auth") -> tuple[Blueprint, Bluepri
         ("enrol", build_enrol(pages)),
         ("activity", build_activity(pages)),
         ("patient", build_patient(pages)),
+        ("encounter", build_encounter(pages)),
         ("consent", build_consent(pages)),
         ("access", build_access(pages)),
         ("security", build_security(pages)),

@@ -12,9 +12,11 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from fhir_server.auth.decision import Denied, Granted
+from fhir_server.auth.encounters import Stay
+from fhir_server.auth.pages.encounter import make_encounter_chooser
 from fhir_server.auth.pages.page import Pages, View
 from fhir_server.auth.pages.patient import find_choice, make_chooser
-from fhir_server.auth.pages.steps import Visit, needs_patient, remembered, step
+from fhir_server.auth.pages.steps import Visit, needs_encounter, needs_patient, remembered, step
 from fhir_server.auth.patients import Candidate
 from fhir_server.auth.scope_words import KINDS, ScopeLine, describe
 
@@ -28,17 +30,21 @@ def build_consent(pages: Pages) -> View:
         record = _record(pages, visit)
         if visit.patient and record is None:
             return finish(request_id, Denied("access_denied", "the record is not open to the person"))
+        stay = _stay(pages, visit)
+        if visit.encounter and stay is None:
+            return finish(request_id, Denied("access_denied", "the encounter is not open to the person"))
         if request.method != "POST":
             before = remembered(pages.people, visit)
-            return finish(request_id, before) if before is not None else _form(pages, visit, record)
+            return finish(request_id, before) if before is not None else _form(pages, visit, record, stay)
         if request.form.get("decision") != "allow":
             return finish(request_id, Denied("access_denied"))
         lines = _lines(pages, visit)
         scopes = granted(lines, request.form.getlist("scope"), request.form.getlist("narrower"))
         if not scopes:
-            return _form(pages, visit, record, "nothing", 400)
+            return _form(pages, visit, record, stay, problem="nothing")
         remember = request.form.get("remember") == "always"
-        return finish(request_id, Granted(visit.login, scopes, patient=visit.patient, remember=remember))
+        decided = Granted(visit.login, scopes, visit.patient, visit.encounter, remember=remember)
+        return finish(request_id, decided)
 
     return consent
 
@@ -48,6 +54,13 @@ def _record(pages: Pages, visit: Visit) -> Candidate | None:
     if not visit.patient:
         return None
     return find_choice(visit, make_chooser(pages, visit), visit.patient)
+
+
+def _stay(pages: Pages, visit: Visit) -> Stay | None:
+    """Returns the chosen encounter, read with the rights of the person: it is one of the record."""
+    if not visit.encounter:
+        return None
+    return make_encounter_chooser(pages, visit).may_choose(visit.encounter)
 
 
 def _lines(pages: Pages, visit: Visit) -> list[ScopeLine]:
@@ -74,7 +87,7 @@ def granted(lines: Sequence[ScopeLine], ticked: Sequence[str], narrower: Sequenc
 
 
 def _form(
-    pages: Pages, visit: Visit, record: Candidate | None, problem: str = "", status: int = 200
+    pages: Pages, visit: Visit, record: Candidate | None, stay: Stay | None, problem: str = ""
 ) -> Response:
     lines = _lines(pages, visit)
     before = {
@@ -86,10 +99,12 @@ def _form(
     return pages.render(
         "consent",
         visit.journey,
-        status,
+        400 if problem else 200,
         login=visit.login,
         client=visit.journey.client,
         record=record,
+        stay=stay,
+        asks_for_stay=needs_encounter(visit.pending),
         own=visit.login.fhir_user == f"Patient/{visit.patient}",
         parts=[(kind, [line for line in lines if line.kind == kind]) for kind in KINDS],
         ticked=set(request.form.getlist("scope")) if problem else set(visit.pending.scopes),

@@ -64,7 +64,11 @@ def find_choice(visit: Visit, chooser: Chooser, patient_id: str) -> Candidate | 
 
 
 def _chosen(pages: Pages, visit: Visit, patient_id: str) -> Response:
-    pages.people.requests.choose(visit.journey.request_id, visit.login.session_id, {"patient": patient_id})
+    # An encounter belongs to one record: with another record it is chosen anew.
+    chosen = {"patient": patient_id}
+    pages.people.requests.choose(
+        visit.journey.request_id, visit.login.session_id, chosen, forgotten=("encounter",)
+    )
     return go(visit.journey.url("consent"))
 
 

@@ -1,4 +1,4 @@
-"""The steps from a request of an app to its answer, in order: log in, choose an activity, a record, consent.
+"""The steps from a request of an app to its answer, in order: login, activity, record, encounter, consent.
 
 Every page asks here where to go next; no page can be skipped by calling the one after it.
 """
@@ -20,7 +20,7 @@ from fhir_server.auth.scopes import narrow
 from fhir_server.auth.session import Login
 from fhir_server.storage.oauth.authorization_requests import AuthorizationRequest
 
-STEPS = ("login", "second-factor", "activity", "patient", "consent")
+STEPS = ("login", "second-factor", "activity", "patient", "encounter", "consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Visit:
     def patient(self) -> str:
         """The record that the app will reach: of the launch, else the chosen one."""
         return str(self.pending.launch.get("patient") or self.pending.chosen.get("patient", ""))
+
+    @property
+    def encounter(self) -> str:
+        """The Encounter that the person chose; "" for none."""
+        return str(self.pending.chosen.get("encounter", "")) if needs_encounter(self.pending) else ""
 
 
 def next_page(people: People, login: Login, journey: Journey) -> str:
@@ -52,6 +57,8 @@ def _step(people: People, login: Login, pending: AuthorizationRequest) -> str:
         return "activity"
     if needs_patient(login, pending) and not pending.chosen.get("patient"):
         return "patient"
+    if needs_encounter(pending) and "encounter" not in pending.chosen:
+        return "encounter"
     return "consent"
 
 
@@ -60,7 +67,13 @@ def needs_patient(login: Login, pending: AuthorizationRequest) -> bool:
     if pending.launch.get("patient"):
         return False
     scopes = pending.scopes
-    return "launch/patient" in scopes or any(scope.startswith("patient/") for scope in scopes)
+    is_of_patient = "launch/patient" in scopes or any(scope.startswith("patient/") for scope in scopes)
+    return is_of_patient or needs_encounter(pending)
+
+
+def needs_encounter(pending: AuthorizationRequest) -> bool:
+    """Tells whether the app asks for an encounter and no EHR says which: one of the record is chosen."""
+    return "launch/encounter" in pending.scopes and not pending.launch
 
 
 def step(pages: Pages, name: str) -> Callable[[Callable[[Visit], Response]], Callable[[], Response]]:
@@ -97,5 +110,5 @@ def remembered(people: People, visit: Visit) -> Granted | None:
     asked = list(visit.pending.scopes)
     for grant in people.grants.remembered(visit.login.account_id, visit.pending.client_id):
         if grant.patient == visit.patient and narrow(asked, list(grant.scopes)) == asked:
-            return Granted(visit.login, tuple(asked), patient=visit.patient, remember=True)
+            return Granted(visit.login, tuple(asked), visit.patient, visit.encounter, remember=True)
     return None

@@ -102,13 +102,23 @@ class AuthorizationRequests:
         with translated():
             self._waiting(request_id, session_id=session_id).update(set__session_id="", set__chosen={})
 
-    def choose(self, request_id: str, session_id: str, chosen: Mapping[str, str]) -> bool:
-        """Keeps what the person chose on a page; False when the session does not have the request."""
+    def choose(
+        self,
+        request_id: str,
+        session_id: str,
+        chosen: Mapping[str, str],
+        forgotten: Sequence[str] = (),
+    ) -> bool:
+        """Keeps what the person chose on a page; False when the session does not have the request.
+
+        `forgotten` are choices that depend on this one and are to be made again.
+        """
         with translated():
             row = self._waiting(request_id, session_id=session_id).first()
             if row is None:
                 return False
-            merged = {**row.chosen, **chosen}
+            merged = {name: value for name, value in row.chosen.items() if name not in forgotten}
+            merged |= chosen
             changed = self._waiting(request_id, session_id=session_id).modify(set__chosen=merged, new=True)
         return changed is not None
 

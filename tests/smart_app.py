@@ -40,6 +40,8 @@ class Someone:
     acr: str = "urn:test:acr"
     amr: Sequence[str] = ("pwd", "otp")
     session_id: str = "session-1"
+    activity: Mapping[str, str] = field(default_factory=dict)
+    activities: Sequence[Mapping[str, str]] = ()
 
 
 PATIENT = Someone()

@@ -9,6 +9,7 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from fhir_server.audit.activity import NO_ACTIVITY, Activity, place_of, role_of
 from fhir_server.fhir import Resource
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -65,6 +66,7 @@ class Caller:
     purpose: str
     address: str
     request_id: str
+    activity: Activity = NO_ACTIVITY
 
 
 def merge_accesses(accesses: Iterable[Access]) -> list[Access]:
@@ -124,7 +126,7 @@ def _agents(access: Access, caller: Caller, observer: str) -> list[Resource]:
         client["network"] = {"address": caller.address, "type": "2"}
     agents = [client, {"type": _role(server_role), "who": {"display": observer}, "requestor": False}]
     if caller.fhir_user:
-        agents.append(_person(caller))
+        agents += [_person(caller), *place_of(caller.activity)]
     return agents
 
 
@@ -132,6 +134,7 @@ def _person(caller: Caller) -> Resource:
     system = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
     return {
         "type": {"coding": [{"system": system, "code": "IRCP", "display": "information recipient"}]},
+        **role_of(caller.activity),
         "who": {"reference": caller.fhir_user},
         "requestor": True,
         "policy": [f"urn:oauth:token:{caller.token_id}"],

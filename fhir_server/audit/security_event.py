@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fhir_server.audit.activity import NO_ACTIVITY, Activity, place_of, role_of
 from fhir_server.fhir import Resource
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -48,6 +49,8 @@ class SecurityEvent:
     scope: str = ""
     address: str = ""
     request_id: str = ""
+    activity: Activity = NO_ACTIVITY
+    """In which the person acts."""
 
 
 def build_security_event(event: SecurityEvent, event_id: str, recorded: str, observer: str) -> Resource:
@@ -84,7 +87,8 @@ def _agents(event: SecurityEvent, observer: str) -> list[Resource]:
         agents.append(client)
     if is_person:
         who = {"reference": event.fhir_user} if event.fhir_user else {"identifier": {"value": event.account}}
-        agents.append({"type": _human(), "who": who, "requestor": True})
+        agents.append({"type": _human(), **role_of(event.activity), "who": who, "requestor": True})
+        agents += place_of(event.activity)
     if event.address:
         agents[0]["network"] = {"address": event.address, "type": "2"}
     agents.append(

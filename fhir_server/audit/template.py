@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fhir_server.audit.activity import Activity
 from fhir_server.audit.event import Access, Caller, build_event
 from fhir_server.fhir.json import encode_json
 from fhir_server.search.index import extract_index
@@ -66,6 +67,7 @@ class _Kind:
     fhir_user: str
     purpose: str
     address: str
+    activity: Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def fill_event(
         "" if is_own else caller.fhir_user,
         caller.purpose,
         _ADDRESS if "address" in values else caller.address,
+        caller.activity,
     )
     template = _template(kind, observer)
     if template is None:
@@ -134,7 +137,9 @@ def _with_resource(values: dict[str, str], access: Access) -> dict[str, str] | N
 
 @lru_cache(maxsize=2048)
 def _template(kind: _Kind, observer: str) -> _Template | None:
-    if _ANY_MARK.search("\n".join((kind.client_id, kind.fhir_user, kind.purpose, observer))):
+    if _ANY_MARK.search(
+        "\n".join((kind.client_id, kind.fhir_user, kind.purpose, observer, str(kind.activity)))
+    ):
         return None
     resource = _PATIENT if kind.is_patient else _REFERRED
     access = Access(
@@ -145,7 +150,7 @@ def _template(kind: _Kind, observer: str) -> _Template | None:
         _QUERY if kind.has_query else "",
     )
     user = f"Patient/{_PATIENT}" if kind.is_own else kind.fhir_user
-    caller = Caller(kind.client_id, _TOKEN, user, kind.purpose, kind.address, _REQUEST)
+    caller = Caller(kind.client_id, _TOKEN, user, kind.purpose, kind.address, _REQUEST, kind.activity)
     event = build_event(access, caller, _ID, _INSTANT, observer)
     index = extract_index(event, 0)
     return _Template(

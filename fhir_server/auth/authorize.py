@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
 from flask import Request, Response, g
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.authorization_checks import Checked, check, find_client
 from fhir_server.auth.clients import RegisteredClient
@@ -87,6 +88,8 @@ class AuthorizationEndpoint:
         person = self._current_person(request)
         if person is None:
             raise OAuth2Error(error="login_required")
+        if person.activities and not person.activity:
+            raise OAuth2Error("An activity is to be chosen.", error="interaction_required")
         if "launch/encounter" in checked.scopes and not checked.launch:
             raise OAuth2Error("An encounter is to be chosen.", error="interaction_required")
         for grant in self._stores.grants.remembered(person.account_id, client.client_id):
@@ -118,6 +121,7 @@ class AuthorizationEndpoint:
                 patient=patient,
                 encounter=str(launch.get("encounter") or self._chosen_encounter(granted, scopes)),
                 response=response_context(launch),
+                activity=read_activity(person.activity).facts(),
                 purpose="PATRQT" if person.kind in _OWN_RECORD else "TREAT",
                 session_id=person.session_id if is_online else "",
                 auth_time=person.auth_time,
@@ -165,6 +169,8 @@ class AuthorizationEndpoint:
             raise OAuth2Error("No record was chosen.", error="access_denied")
         if patient and person.kind in _OWN_RECORD and patient not in person.patients:
             raise OAuth2Error("The record is not one that this person opens.", error="access_denied")
+        if person.activities and not person.activity:
+            raise OAuth2Error("No activity was chosen.", error="access_denied")
         if person.kind == "administrator":
             raise OAuth2Error("An administrator opens no record.", error="access_denied")
         return scopes
@@ -179,6 +185,7 @@ class AuthorizationEndpoint:
                 kind,
                 client_id=str(row.client_id),
                 fhir_user=person.fhir_user if person is not None else "",
+                activity=read_activity(person.activity if person is not None else {}),
                 request_id=g.get("request_id", ""),
                 **facts,
             )

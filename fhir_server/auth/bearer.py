@@ -19,6 +19,7 @@ from authlib.oauth2.rfc6749 import ResourceProtector
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc6750.errors import InvalidTokenError
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.auth.dpop import ALGORITHMS, InvalidProof, Proven, verify_proof
 from fhir_server.auth.scopes import OPERATOR
 from fhir_server.definitions.registry import load_definitions
@@ -146,6 +147,7 @@ def _read(row: AccessToken, base_url: str, *, revoked: bool) -> _Token:
         account_id=row.account_id or "",
         grant_id=row.grant_id or "",
         encounter=row.encounter or "",
+        activity=read_activity(row.activity),
     )
     return _Token(context, row.expires_at, revoked, row.jkt or "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Person(Protocol):
     def amr(self) -> Sequence[str]: ...
     @property
     def session_id(self) -> str: ...
+    @property
+    def activity(self) -> Mapping[str, str]: ...
+    @property
+    def activities(self) -> Sequence[Mapping[str, str]]: ...
 
 
 @dataclass(frozen=True, slots=True)

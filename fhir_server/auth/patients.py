@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_server.audit.activity import NO_ACTIVITY, Activity
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import FhirError
 from fhir_server.fhir.json import encode_json, parse_json
@@ -47,11 +48,19 @@ class Found:
 class Chooser:
     """Reads Patients for one person who is logged in."""
 
-    def __init__(self, interact: Interact, fhir_user: str, session_id: str, address: str) -> None:
+    def __init__(
+        self,
+        interact: Interact,
+        fhir_user: str,
+        session_id: str,
+        address: str,
+        activity: Activity = NO_ACTIVITY,
+    ) -> None:
         self._interact = interact
         self._fhir_user = fhir_user
         self._session_id = session_id
         self._address = address
+        self._activity = activity
 
     def own(self, patient_ids: Sequence[str]) -> tuple[Candidate, ...]:
         """Returns the records that the person opens as holder or representative."""
@@ -87,6 +96,7 @@ class Chooser:
             scopes=parse_scopes(scope, load_definitions().resource_types),
             patient=patient,
             fhir_user=self._fhir_user,
+            activity=self._activity,
             address=self._address,
         )
 

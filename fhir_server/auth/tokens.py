@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth.clients import RegisteredClient
@@ -49,6 +50,7 @@ class TokenIssuer:
             patients=tuple(family.patients),
             encounter=str(family.encounter),
             purpose=str(family.purpose),
+            activity=dict(family.activity),
             account_id=str(family.account_id),
             grant_id=str(family.grant_id),
             family_id=str(family.family_id),
@@ -83,6 +85,7 @@ class TokenIssuer:
                 scope=facts.scope,
                 address=request.address,
                 request_id=request.request_id,
+                activity=read_activity(facts.activity),
             )
         )
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fhir_server.audit.activity import NO_ACTIVITY, Activity
 from fhir_server.policy.scopes import Scopes
 
 
@@ -31,6 +32,8 @@ class AccessContext:
     """The grant behind the token; "" for a system."""
     encounter: str = ""
     """Logical id of the Encounter in which the app was opened."""
+    activity: Activity = NO_ACTIVITY
+    """As what and where a professional acts."""
     address: str = field(default="", compare=False)
     """Network address of the caller, for the audit trail only."""
     request_id: str = field(default="", compare=False)

@@ -85,7 +85,7 @@ class GuardedStore:
     @property
     def _caller(self) -> Caller:
         c = self.context
-        return Caller(c.client_id, c.token_id, c.fhir_user, c.purpose, c.address, c.request_id)
+        return Caller(c.client_id, c.token_id, c.fhir_user, c.purpose, c.address, c.request_id, c.activity)
 
     # --- reads ----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import request
 from werkzeug.wrappers import Response
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.steps import Visit, needs_patient, step
 from fhir_server.auth.patients import Candidate, Chooser, Found
@@ -38,7 +39,13 @@ def build_patient(pages: Pages) -> View:
 def make_chooser(pages: Pages, visit: Visit) -> Chooser:
     """Returns what reads Patients with the rights of the person."""
     login = visit.login
-    return Chooser(pages.people.interact, login.fhir_user, login.session_id, request.remote_addr or "")
+    return Chooser(
+        pages.people.interact,
+        login.fhir_user,
+        login.session_id,
+        request.remote_addr or "",
+        read_activity(login.activity),
+    )
 
 
 def _search(pages: Pages, visit: Visit, chooser: Chooser) -> Response:

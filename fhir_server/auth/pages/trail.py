@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from flask import g, request
 
@@ -30,6 +30,6 @@ def note_failure(people: People, username: str, reason: str) -> None:
     people.record(_event("login", account=username or "-", denied=reason))
 
 
-def _event(kind: str, **facts: str) -> SecurityEvent:
+def _event(kind: str, **facts: Any) -> SecurityEvent:
     address, request_id = request.remote_addr or "", str(g.get("request_id", ""))
     return SecurityEvent(kind, address=address, request_id=request_id, **facts)

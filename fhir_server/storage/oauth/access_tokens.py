@@ -38,6 +38,8 @@ class AccessToken(Stored):
     """Records that the person holds or represents; user/ scopes reach them."""
     encounter = mongoengine.StringField(default="")
     purpose = mongoengine.StringField(default="TREAT")
+    activity = mongoengine.DictField()
+    """Of a professional: role, organization and their displays."""
     account_id = mongoengine.StringField(default="")
     grant_id = mongoengine.StringField(default="")
     family_id = mongoengine.StringField(default="")
@@ -66,6 +68,7 @@ class TokenFacts:
     patients: tuple[str, ...] = ()
     encounter: str = ""
     purpose: str = "TREAT"
+    activity: Mapping[str, str] = field(default_factory=dict)
     account_id: str = ""
     grant_id: str = ""
     family_id: str = ""
@@ -101,6 +104,7 @@ class AccessTokens:
                 patients=list(facts.patients),
                 encounter=facts.encounter,
                 purpose=facts.purpose,
+                activity=dict(facts.activity),
                 account_id=facts.account_id,
                 grant_id=facts.grant_id,
                 family_id=facts.family_id,

@@ -36,6 +36,8 @@ class TokenFamily(Stored):
     response = mongoengine.DictField()
     """Launch context of the token response."""
     purpose = mongoengine.StringField(default="TREAT")
+    activity = mongoengine.DictField()
+    """Of a professional: role, organization and their displays."""
     session_id = mongoengine.StringField(default="")
     auth_time = mongoengine.IntField(default=0)
     acr = mongoengine.StringField(default="")
@@ -79,6 +81,7 @@ class Authorized:
     encounter: str = ""
     response: Mapping[str, Any] = field(default_factory=dict)
     purpose: str = "TREAT"
+    activity: Mapping[str, str] = field(default_factory=dict)
     session_id: str = ""
     auth_time: int = 0
     acr: str = ""
@@ -99,6 +102,7 @@ class TokenFamilies:
         fields = {name: getattr(authorized, name) for name in Authorized.__slots__}
         fields |= {
             "response": dict(authorized.response),
+            "activity": dict(authorized.activity),
             "amr": list(authorized.amr),
             "patients": list(authorized.patients),
         }

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.audit.event import Access, Caller, build_event
 from fhir_server.audit.index import index_event
 from fhir_server.fhir.instant import format_instant
@@ -33,6 +34,13 @@ ACCESSES = st.builds(
     query=TEXT,
     denied=TEXT,
 )
+TEXTS = st.one_of(st.just(""), st.text(max_size=20), st.builds("Organization/{}".format, ID))
+ACTIVITIES = st.builds(
+    lambda *texts: read_activity(
+        dict(zip(("role", "role_display", "organization", "organization_display"), texts, strict=True))
+    ),
+    *[TEXTS] * 4,
+)
 CALLERS = st.builds(
     Caller,
     client_id=st.text(min_size=1, max_size=20),
@@ -43,6 +51,7 @@ CALLERS = st.builds(
     purpose=st.sampled_from(("TREAT", "HSYSADMIN")),
     address=st.sampled_from(("", "127.0.0.1", "2001:db8::1")),
     request_id=st.one_of(st.just(""), ID),
+    activity=ACTIVITIES,
 )
 RECORDED = 1_760_000_000_123
 PLAIN = Caller("portal", "t", "", "TREAT", "127.0.0.1", "r")

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.audit.security_event import SECURITY_EVENTS, SecurityEvent, build_security_event
 from fhir_server.search.index import extract_index
 from fhir_server.validation.validate import validate_resource
@@ -30,6 +31,30 @@ def test_every_security_event_is_a_valid_audit_event(kind: str) -> None:
         assert event["outcome"] == ("4" if denied else "0")
         assert sum(agent["requestor"] for agent in event["agent"]) == 1
         assert extract_index(event, 0).patients == ((patient,) if patient else ())
+
+
+def test_the_activity_of_a_person_is_told_and_valid() -> None:
+    for place, who in (
+        ("Organization/h", {"reference": "Organization/h", "display": "Hôpital"}),
+        ("F750000001", {"identifier": {"value": "F750000001"}, "display": "Hôpital"}),
+    ):
+        stored = {
+            "role": "10",
+            "role_display": "Médecin",
+            "organization": place,
+            "organization_display": "Hôpital",
+        }
+        event = build_security_event(
+            SecurityEvent("grant-given", "app", "Practitioner/1", activity=read_activity(stored)),
+            "e1",
+            "2024-05-06T07:08:09Z",
+            "here",
+        )
+        assert [i for i in validate_resource(event) if i.severity in ("fatal", "error")] == []
+        person, organization = event["agent"][1:3]
+        assert person["role"][0]["coding"][0]["code"] == "10"
+        assert organization["who"] == who
+        assert not organization["requestor"]
 
 
 def test_an_event_of_a_token_names_the_transaction_of_ihe() -> None:

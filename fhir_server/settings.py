@@ -53,6 +53,7 @@ class Settings:
     system_token_seconds: int
     refresh_seconds: int
     launch_seconds: int
+    client_requests_per_minute: int
     signing_key: Path | None
     signing_key_days: int
     registration: str
@@ -233,6 +234,14 @@ SETTINGS: tuple[Setting, ...] = (
         "REFRESH_SECONDS", INTEGER, "7776000", "An app may refresh this long after a consent.", 60, 2**31 - 1
     ),
     Setting("LAUNCH_SECONDS", INTEGER, "300", "Life of the launch value of an EHR.", 5, 3600),
+    Setting(
+        "CLIENT_REQUESTS_PER_MINUTE",
+        INTEGER,
+        "300",
+        "Requests to /auth/token or /auth/par of a client, to /auth/register of all, from one network.",
+        1,
+        1_000_000,
+    ),
     Setting("SIGNING_KEY", KEY_FILE, "", "RSA key (PEM) that signs id_tokens; empty: kept in MongoDB."),
     Setting("SIGNING_KEY_DAYS", INTEGER, "30", "A key kept in MongoDB is replaced after this.", 1, 3650),
     Setting(

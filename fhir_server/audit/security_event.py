@@ -19,6 +19,7 @@ _KINDS: dict[str, tuple[str, str, tuple[str, str, str]]] = {
     "login": ("110114", "User Authentication", (_DCM, "110122", "Login")),
     "logout": ("110114", "User Authentication", (_DCM, "110123", "Logout")),
     "token-issued": ("110114", "User Authentication", (_IHE, "ITI-71", "Get Access Token")),
+    "token-refused": ("110114", "User Authentication", (_IHE, "ITI-71", "Get Access Token")),
     "token-revoked": ("110113", "Security Alert", (_OWN, "token-revoked", "Token revoked")),
     "token-reused": ("110113", "Security Alert", (_OWN, "token-reused", "Code or refresh token used twice")),
     "grant-given": ("110113", "Security Alert", (_OWN, "grant-given", "Access granted to an app")),

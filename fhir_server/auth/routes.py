@@ -89,6 +89,16 @@ class AuthApi:
         read.address, read.request_id = request.remote_addr or "", g.get("request_id", "")
         return read
 
+    def limited(
+        self, endpoint: str, read: SmartRequest, answer: Callable[[SmartRequest], Response]
+    ) -> Response:
+        """Returns the answer to a request if its client may ask; a refusal is told to the audit trail."""
+        try:
+            self.server.limits.admit(endpoint, read)
+            return answer(read)
+        except OAuth2Error as error:
+            return self.server.handle_error_response(read, error)
+
     def document(self) -> Any:
         """Returns the JSON body of this request; raises Invalid."""
         request.max_content_length = MOST_BYTES
@@ -145,18 +155,13 @@ def build_auth_api(url_prefix: str, api: AuthApi) -> Blueprint:
 def _views(api: AuthApi) -> list[tuple[str, str, list[str], View]]:
     server = api.server
 
-    def token() -> Response:
-        read = api.request("token")
-        require(read, "grant_type")
-        return server.create_token_response(read)  # type: ignore[no-any-return]
-
     def revocation() -> Response:
         revoke(server, api.request("revoke"))
         return api.json({})
 
     return [
         ("/authorize", "authorize", ["GET", "POST"], lambda: api.authorization.begin(request)),
-        ("/token", "token", ["POST"], token),
+        ("/token", "token", ["POST"], _token(api)),
         ("/revoke", "revoke", ["POST"], revocation),
         (
             "/introspect",
@@ -164,7 +169,7 @@ def _views(api: AuthApi) -> list[tuple[str, str, list[str], View]]:
             ["POST"],
             lambda: api.json(introspect(server, api.authenticator, api.request("introspect"))),
         ),
-        ("/par", "par", ["POST"], lambda: api.json(push(server, api.request("par")), 201)),
+        ("/par", "par", ["POST"], _par(api)),
         ("/userinfo", "userinfo", ["GET", "POST"], lambda: api.json(userinfo(server, api.person()))),
         (
             "/launch",
@@ -172,7 +177,7 @@ def _views(api: AuthApi) -> list[tuple[str, str, list[str], View]]:
             ["POST"],
             lambda: api.json(open_app(server, api.person(), api.document()), 201),
         ),
-        ("/register", "register", ["POST"], lambda: api.json(api.registration.add(api.document()), 201)),
+        ("/register", "register", ["POST"], _register(api)),
         ("/register/<client_id>", "registered", ["GET", "PUT", "DELETE"], _registered(api)),
         ("/jwks", "jwks", ["GET"], lambda: api.public({"keys": server.keys.published()})),
         (
@@ -188,6 +193,30 @@ def _views(api: AuthApi) -> list[tuple[str, str, list[str], View]]:
             lambda: api.public(openid_configuration(api.metadata)),
         ),
     ]
+
+
+def _token(api: AuthApi) -> View:
+    def view() -> Response:
+        read = api.request("token")
+        require(read, "grant_type")
+        return api.limited("token", read, api.server.create_token_response)
+
+    return view
+
+
+def _par(api: AuthApi) -> View:
+    def view() -> Response:
+        return api.limited("par", api.request("par"), lambda read: api.json(push(api.server, read), 201))
+
+    return view
+
+
+def _register(api: AuthApi) -> View:
+    def view() -> Response:
+        api.server.limits.admit_address("register", request.remote_addr or "")
+        return api.json(api.registration.add(api.document()), 201)
+
+    return view
 
 
 def _registered(api: AuthApi) -> View:

@@ -22,6 +22,7 @@ from fhir_server.auth.grants.refresh_token import RefreshGrant
 from fhir_server.auth.id_token import IdTokens
 from fhir_server.auth.key_sets import KeySets
 from fhir_server.auth.keys import Keys
+from fhir_server.auth.limits import Limits
 from fhir_server.auth.parameters import SmartRequest
 from fhir_server.auth.pkce import Pkce
 from fhir_server.auth.stores import Stores
@@ -54,6 +55,12 @@ class SmartServer(AuthorizationServer):
         )
         self.is_session_alive: Callable[[str], bool] = lambda session_id: False
         """Tells whether a browser session lives; set by who keeps the sessions."""
+        self.limits = Limits(
+            stores.attempts,
+            audit,
+            lambda client_id: stores.clients.find_active(client_id) is not None,
+            settings.client_requests_per_minute,
+        )
         audiences = [f"{self.issuer}/token", self.issuer, f"{self.issuer}/par"]
         assertion = ClientAssertion(audiences, self.key_sets, stores.replays)
         self.register_client_auth_method(ClientAssertion.CLIENT_AUTH_METHOD, assertion)
@@ -82,6 +89,8 @@ class SmartServer(AuthorizationServer):
     def handle_error_response(self, request: Any, error: OAuth2Error) -> Response:
         """Returns an error as RFC 6749 §5.2 wants it."""
         error.redirect_uri = None
+        if isinstance(request, SmartRequest):
+            self.limits.note_refusal(request, str(error.error))
         status, body, headers = error()
         if isinstance(error, InvalidClientError):
             status = 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhir_server.settings import Settings
+from fhir_server.storage.attempts import Attempts
 from fhir_server.storage.documents import Documents
 from fhir_server.storage.oauth.access_tokens import AccessTokens
 from fhir_server.storage.oauth.authorization_requests import AuthorizationRequests, PushedRequests
@@ -31,6 +32,7 @@ class Stores:
     launches: Launches
     replays: Replays
     signing_keys: SigningKeys
+    attempts: Attempts
 
 
 def open_stores(documents: Documents, settings: Settings) -> Stores:
@@ -46,4 +48,5 @@ def open_stores(documents: Documents, settings: Settings) -> Stores:
         launches=Launches(documents, settings.launch_seconds),
         replays=Replays(documents),
         signing_keys=SigningKeys(documents),
+        attempts=Attempts(documents),
     )

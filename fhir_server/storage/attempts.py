@@ -66,6 +66,24 @@ class Attempts:
                     return None
         return now + timedelta(seconds=1)
 
+    def count(self, key: str, memory: timedelta) -> int:
+        """Counts under a key and returns how often by now; for keys that name their own time."""
+        now = datetime.now(UTC)
+        for _ in range(_TRIES):
+            try:
+                with translated():
+                    row = self._attempts.objects(key=_digest(key)).modify(
+                        upsert=True,
+                        new=True,
+                        inc__failures=1,
+                        set_on_insert__next_at=now,
+                        set_on_insert__expires_at=now + memory,
+                    )
+            except mongoengine.NotUniqueError:  # another began it at the same moment
+                continue
+            return int(row.failures)
+        raise AssertionError("a key that exists cannot be begun again and again")
+
     def _begin(self, name: str, now: datetime, delay: Delay, memory: timedelta) -> bool:
         try:
             self._attempts(key=name, failures=1, next_at=now + delay(1), expires_at=now + memory).save(

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
@@ -22,6 +22,8 @@ from fhir_server.storage.oauth.clients import Client
 LONGEST_CACHE = 3600
 _SHORTEST_CACHE = 5
 """After a failure: a client must not make us fetch at its pace."""
+_EARLY = 60
+"""Seconds between two looks of one client at keys that are not yet old: it may have a new one."""
 _CACHED = 500
 _MOST_KEYS = 20
 _LEAST_RSA_BITS = 2048
@@ -29,6 +31,7 @@ _MEMBERS = ("kty", "kid", "n", "e", "crv", "x", "y")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})", re.ASCII)
 
 Fetch = Callable[[str], Fetched]
+Kept = TypeVar("Kept")
 
 
 class UnusableKeys(Exception):
@@ -83,38 +86,61 @@ class KeySets:
         self._fetch = fetch_document or (lambda url: fetch(url, private_addresses=private_addresses))
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, tuple[float, list[RSAKey | ECKey]]] = OrderedDict()
+        self._looked: OrderedDict[str, float] = OrderedDict()
+        self.clock: Callable[[], float] = time.monotonic
 
     def find(self, client: Client, kid: str, key_type: str) -> KeySet | None:
         """Returns the one key of a client with this kid and kty, None when there is none."""
-        keys = self._keys(client)
+        keys = self._keys(client, kid)
         matching = [key for key in keys if key.kid == kid and key.key_type == key_type]
         return KeySet(list(matching)) if len(matching) == 1 else None
 
-    def _keys(self, client: Client) -> list[RSAKey | ECKey]:
+    def _keys(self, client: Client, kid: str) -> list[RSAKey | ECKey]:
         try:
             if not client.jwks_uri:
                 return read_key_set(dict(client.jwks))
-            return self._remote(str(client.jwks_uri))
         except UnusableKeys:
             return []
-
-    def _remote(self, url: str) -> list[RSAKey | ECKey]:
+        url = str(client.jwks_uri)
         with self._lock:
             cached = self._cache.get(url)
-        if cached is not None and cached[0] > time.monotonic():
-            return cached[1]
+        if cached is None or cached[0] <= self.clock():
+            return self._remote(url, [])
+        keys = cached[1]
+        # Keys that could not be fetched are asked for again soon anyway.
+        is_outdated = bool(keys) and all(key.kid != kid for key in keys)
+        return self._remote(url, keys) if is_outdated and self._may_look(str(client.client_id)) else keys
+
+    def _may_look(self, client_id: str) -> bool:
+        """Tells whether a client is due another early look: anybody can name a kid that is not there."""
+        now = self.clock()
+        with self._lock:
+            if now - self._looked.get(client_id, now - _EARLY) < _EARLY:
+                return False
+            _keep(self._looked, client_id, now)
+        return True
+
+    def _remote(self, url: str, known: list[RSAKey | ECKey]) -> list[RSAKey | ECKey]:
+        """Returns the keys at a URL; when they cannot be had, those that are known and not yet old."""
         try:
             fetched = self._fetch(url)
             keys = read_key_set(json.loads(fetched.body))
             seconds = cache_seconds(fetched.cache_control)
         except (NotFetched, UnusableKeys, ValueError, RecursionError):
+            if known:
+                return known
             keys, seconds = [], _SHORTEST_CACHE
         with self._lock:
-            self._cache[url] = (time.monotonic() + seconds, keys)
-            self._cache.move_to_end(url)
-            if len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
+            _keep(self._cache, url, (self.clock() + seconds, keys))
         return keys
+
+
+def _keep(rows: OrderedDict[str, Kept], name: str, row: Kept) -> None:
+    """Keeps a row as the newest; the oldest goes when there are too many."""
+    rows[name] = row
+    rows.move_to_end(name)
+    if len(rows) > _CACHED:
+        rows.popitem(last=False)
 
 
 def cache_seconds(cache_control: str) -> int:

@@ -65,7 +65,7 @@ async function show(token) {
 
 $("launch").addEventListener("click", () => start().catch((error) => say(error.message)));
 $("leave").addEventListener("click", () => { forget(); location.assign(redirectUri); });
-$("renew").addEventListener("click", () => refresh().then((t) => { show(t); say("Accès renouvelé."); }).catch((e) => say(e.message)));
+$("renew").addEventListener("click", () => refresh().then(show).then(() => say("Accès renouvelé.")).catch((e) => say(e.message)));
 
 try {
   const token = query.has("launch") ? null : await complete(query);

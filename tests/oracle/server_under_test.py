@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,8 @@ from fhir_server.policy.scopes import parse_scopes
 from tests.http_client import FhirHttp
 from tests.oracle.reference_search import Key, Pairs, Resource, World
 from tests.running_server import RunningServer
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)  # 0.15, not the float beside it
 
 MAX_PAGES = 400
 
@@ -158,7 +161,8 @@ class ServerUnderTest:
 
 
 def _json(body: Any) -> Resource:
-    decoded: Resource = msgspec.json.decode(body if isinstance(body, bytes) else encode_json(body))
+    text = body if isinstance(body, bytes) else encode_json(body)
+    decoded: Resource = _DECODER.decode(text)
     return decoded
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import request
 from werkzeug.wrappers import Response
 
+from fhir_server.audit.activity import read_activity
 from fhir_server.auth.journey import Journey
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.trail import note
@@ -74,7 +75,8 @@ def _is_holders(pages: Pages, grant: Grant) -> bool:
 
 
 def _accesses(pages: Pages, login: Login) -> Iterator[Access]:
-    chooser = Chooser(pages.people.interact, login.fhir_user, login.session_id, request.remote_addr or "")
+    address, activity = request.remote_addr or "", read_activity(login.activity)
+    chooser = Chooser(pages.people.interact, login.fhir_user, login.session_id, address, activity)
     records: dict[str, Candidate | None] = {}
     for grant in _grants(pages, login):
         client = pages.people.clients.find(grant.client_id)

@@ -115,7 +115,7 @@ def _medication_request(m: Maker) -> Resource:
 def _medication_statement(m: Maker) -> Resource:
     found = {"status": m.pick(("active", "completed")), "subject": m.patient()} | _medication_of(m)
     found |= m.choose("effective", 0.7, DateTime=m.date_time, Period=m.period)
-    return found | m.within(0.4, informationSource=m.clinician, context=lambda: m.reference("Encounter"))
+    return found | m.within(0.7, informationSource=m.clinician, context=lambda: m.reference("Encounter"))
 
 
 def _medication(m: Maker) -> Resource:

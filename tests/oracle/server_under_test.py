@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -158,7 +159,8 @@ class ServerUnderTest:
 
 
 def _json(body: Any) -> Resource:
-    decoded: Resource = msgspec.json.decode(body if isinstance(body, bytes) else encode_json(body))
+    text = body if isinstance(body, bytes) else encode_json(body)
+    decoded: Resource = msgspec.json.decode(text, float_hook=Decimal)  # 0.15, not the float beside it
     return decoded
 
 

@@ -122,7 +122,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "error"), BAD, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("changes", "error"), BAD, ids=lambda value: value if isinstance(value, str) else "+".join(value)
+)
 def test_metadata_that_cannot_be_accepted_is_named(
     server: RunningServer, changes: dict[str, Any], error: str
 ) -> None:

@@ -53,7 +53,11 @@ def test_the_artefacts_of_a_package_are_read_and_nothing_else() -> None:
     assert found == [PROFILE]
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\x1f\x8b\x08\x00" + b"\x00" * 20, archive({})[:30]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x" * 100, b"\x1f\x8b\x08\x00" + b"\x00" * 20, archive({})[:30]],
+    ids=["nothing", "text", "empty", "cut"],
+)
 def test_what_is_no_package_is_refused(content: bytes) -> None:
     with pytest.raises(PackageError):
         list(read_package(content))

@@ -19,6 +19,8 @@ from tests.http_client import FhirHttp
 from tests.oracle.reference_search import Key, Pairs, Resource, World
 from tests.running_server import RunningServer
 
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)  # 0.15, not the float beside it
+
 MAX_PAGES = 400
 
 _PROBES = {
@@ -160,7 +162,7 @@ class ServerUnderTest:
 
 def _json(body: Any) -> Resource:
     text = body if isinstance(body, bytes) else encode_json(body)
-    decoded: Resource = msgspec.json.decode(text, float_hook=Decimal)  # 0.15, not the float beside it
+    decoded: Resource = _DECODER.decode(text)
     return decoded
 
 

@@ -43,7 +43,11 @@ def rows() -> list[dict[str, Any]]:
             plan["period"] = {"start": day[:7]}
         found += [observation, encounter, plan]
         for type_ in ("Organization", "Location"):
-            named = {"resourceType": type_, "id": f"{type_[0].lower()}{i}n"}
+            named = {
+                "resourceType": type_,
+                "id": f"{type_[0].lower()}{i}n",
+                "identifier": [{"value": f"{i}"}],
+            }
             found.append(named | ({"name": f"{NAMES[i]}{type_[0]}"} if NAMES[i] else {}))
     return found
 

@@ -85,7 +85,9 @@ def forward_targets(
                 id_, _, type_ = value.rpartition("|")
                 if type_ != URL and ("" in wanted[code] or type_ in wanted[code]):
                     targets.setdefault(type_, {})[id_] = None
-    return {type_: list(ids) for type_, ids in targets.items()}
+    # A reference is any string: Nothing/1 leads to no type.
+    known = load_definitions().is_resource_type
+    return {type_: list(ids) for type_, ids in targets.items() if known(type_)}
 
 
 def _may_refer(parameter: SearchParameter, resource_type: str) -> bool:

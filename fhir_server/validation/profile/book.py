@@ -29,7 +29,7 @@ from fhir_server.validation.profile.extensions import (
 )
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
-from fhir_server.validation.profile.vital_signs import implied_profiles
+from fhir_server.validation.profile.vital_signs import implied_profiles, read_tree
 
 MAX_PROFILES = 5_000
 """Compiled profiles kept of one source."""
@@ -103,7 +103,7 @@ class ProfileBook:
             compiler = Compiler(
                 self._definitions, self._snapshots, self.terms, self._find_type, self.check_item
             )
-            check = compiler.root(self._snapshots.tree(canonical), type_)
+            check = compiler.root(read_tree(canonical, self._snapshots.tree(canonical)), type_)
             modifies = type_ == "Extension" and is_modifier(definition)
             problems = tuple(compiler.problems[:20])
             return Profile(canonical, type_, definition, check, problems, modifies=modifies)

@@ -5,6 +5,9 @@ https://hl7.org/fhir/R4/observation-vitalsigns.html
 
 from __future__ import annotations
 
+import re
+
+from fhir_server.definitions.element_tree import ElementNode
 from fhir_server.fhir import Resource
 
 _LOINC = "http://loinc.org"
@@ -21,6 +24,24 @@ _PROFILES = {
     "39156-5": "bmi",
     "85354-9": "bp",
 }
+
+
+_URLS = frozenset(_PREFIX + name for name in _PROFILES.values())
+
+
+def read_tree(canonical: str, tree: ElementNode) -> ElementNode:
+    """Returns the tree of a profile; in those of vital signs fixed values are patterns.
+
+    Their authors need not name these profiles: an extension beside a code does not make it another sign.
+    """
+    return _with_patterns(tree) if canonical in _URLS else tree
+
+
+def _with_patterns(node: ElementNode) -> ElementNode:
+    facts = {re.sub("^fixed(?=[A-Z])", "pattern", key): value for key, value in node.facts.items()}
+    children = {name: _with_patterns(child) for name, child in node.children.items()}
+    slices = {name: _with_patterns(one) for name, one in node.slices.items()}
+    return ElementNode(node.name, facts, node.slice, children, slices)
 
 
 def implied_profiles(resource: Resource) -> list[str]:

@@ -21,6 +21,7 @@ from fhir_server.validation.rules import (
     invariant,
     narrative,
     primitive,
+    questionnaire,
     reference,
     types,
     units,
@@ -63,4 +64,5 @@ OBJECT_RULES: tuple[ObjectRule, ...] = (
     invariant.build_object,
     contained.build_object,
     bundle.build_object,
+    questionnaire.build_object,
 )

@@ -18,7 +18,7 @@ Systems = Mapping[str, frozenset[str] | None]
 Admits = Callable[[Any], "bool | None"]
 """Coded value → is it in the value set; None where that is not known or nothing is coded."""
 
-SEVERITIES = {"required": "error", "extensible": "warning", "preferred": "information"}
+SEVERITIES = {"required": "error", "extensible": "warning", "preferred": "information", "doubtful": "warning"}
 
 _LANGUAGES = "http://hl7.org/fhir/ValueSet/languages"
 _ALL_LANGUAGES = "http://hl7.org/fhir/ValueSet/all-languages"
@@ -27,6 +27,7 @@ _ADVICE = {
     "required": "is not in the required value set {}.",
     "extensible": "is not in the value set {}, from which it must be taken if that has a suitable one.",
     "preferred": "is not in the value set {}, which is recommended.",
+    "doubtful": "does not look like one of the required value set {}.",
 }
 
 
@@ -74,13 +75,16 @@ def _build(position: Position, check: Check, binding: tuple[str, str]) -> Check:
 
 
 def _build_code(check: Check, admits: Admits, strength: str, canonical: str) -> Check:
+    doubts = strength == "required" and canonical.partition("|")[0] in CODE_RULES
+
     def check_code(value: Any, owner: dict[str, Any], context: Context) -> list[Fault] | None:
         if admits(value):
             return None
         faults = check(value, owner, context)
-        if faults or admits(value) is None:
+        answer = admits(value)
+        if faults or (answer is None and not doubts):
             return faults
-        return outside(strength, canonical, value)
+        return outside(strength if answer is False else "doubtful", canonical, value)
 
     return check_code
 

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from fhir_server.validation.rules.units import is_unit
 
 _LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8}|[xi])(?:-[A-Za-z0-9]{1,8}){0,8}")
-# Formats of a CapabilityStatement may also be said as xml, json, ttl or html.
 _MEDIA_TYPE = re.compile(
-    r"xml|json|ttl|html|[\w.+!#$&^\-]{1,127}/(?:[\w.+!#$&^\-]{1,127}|\*)(?:\s*;\s*[^;]{1,256}){0,16}",
+    r"[\w.+!#$&^\-]{1,127}/(?:[\w.+!#$&^\-]{1,127}|\*)(?:\s*;\s*[^;]{1,256}){0,16}",
     re.ASCII,
 )
+
+# R4 binds the formats of a CapabilityStatement to media types too, and says them as xml, json, ttl or html.
+_FORMATS = frozenset({"xml", "json", "ttl", "html"})
+_WORD = re.compile(r"[\w.+!#$&^\-]{1,127}", re.ASCII)
 
 # ISO 4217, active codes and those withdrawn since 1999, which bills of the past still name.
 _CURRENCIES = frozenset(
@@ -33,9 +36,16 @@ _CURRENCIES = frozenset(
 )
 
 
+def _is_media_type(code: str) -> bool | None:
+    """Says whether a code is a media type; None for a word without subtype."""
+    if code in _FORMATS or _MEDIA_TYPE.fullmatch(code):
+        return True
+    return None if _WORD.fullmatch(code) else False
+
+
 CODE_RULES: dict[str, Callable[[str], bool | None]] = {
     "http://hl7.org/fhir/ValueSet/all-languages": lambda code: _LANGUAGE.fullmatch(code) is not None,
-    "http://hl7.org/fhir/ValueSet/mimetypes": lambda code: _MEDIA_TYPE.fullmatch(code) is not None,
+    "http://hl7.org/fhir/ValueSet/mimetypes": _is_media_type,
     "http://hl7.org/fhir/ValueSet/currencies": _CURRENCIES.__contains__,
     "http://hl7.org/fhir/ValueSet/ucum-units": is_unit,
 }

@@ -29,7 +29,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 # The published regexes, same language, in linear time. Their \s is that of XML Schema: ASCII.
 _PATTERNS: dict[str, tuple[str, str]] = {
-    "code": (r"\S+(?:\s\S+)*", "a code without spaces at its ends or doubled inside"),
+    # Its regex allows any white space inside, its definition only single spaces.
+    "code": (r"\S+(?: \S+)*", "a code without spaces at its ends or doubled inside"),
     "id": (r"[A-Za-z0-9\-.]{1,64}", "1 to 64 letters, digits, '-' and '.'"),
     "uri": (
         # An OID or UUID that a URN names is one.

@@ -10,13 +10,14 @@ from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Check, Fault, Position, fault, gather, show
+from fhir_server.validation.fault import Check, Fault, Position, fault, gather, remark, show
 
 _ID = r"[A-Za-z0-9\-.]{1,64}"
 _RELATIVE = re.compile(rf"([A-Z][A-Za-z]{{1,63}})/{_ID}(?:/_history/{_ID})?(?:#\S+)?")
 _ABSOLUTE = re.compile(rf"https?://\S+/([A-Z][A-Za-z]{{1,63}})/{_ID}(?:/_history/{_ID})?(?:#\S+)?")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?\S+")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+_WORD = re.compile(r"\S+")
 _is_id = re.compile(_ID).fullmatch
 
 
@@ -88,4 +89,6 @@ def _check_declared(declared: Any, literal: str, definitions: Definitions) -> li
 
 def _malformed(literal: str) -> list[Fault]:
     text = f"{show(literal)} is neither Type/id, an absolute URI, nor #id of a contained resource."
-    return fault("value", text, ".reference", id="reference:form")
+    # What may be a URL only leads nowhere: other systems have such links in their records.
+    severity = "warning" if _WORD.fullmatch(literal) else "error"
+    return remark(severity, "value", text, ".reference", id="reference:form")

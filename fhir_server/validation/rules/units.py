@@ -17,11 +17,14 @@ UCUM = "http://unitsofmeasure.org"
 _OTHERS = frozenset(
     str.split(
         "' '' AU Ao B Bd Bi By Cel G Gal Gb H Ky Lmb Mx Np Oe P R RAD REM St Wb a_g a_t ar att b bit bit_s"
-        " circ cal_IT cal_m cal_th deg dyn erg gf gon mho mo_g mo_s pc ph sb sph sr st"
+        " circ cal_IT cal_m cal_th deg dyn erg gf gon mho mo_g mo_s pc ph sb sph sr st tex"
     )
 )
 _TOKEN = re.compile(r"(?:[A-Za-z%'_]|\[[^\[\]]*\])+")
-_ANNOTATION = re.compile(r"\{[^{}]*\}")
+_ANNOTATION = re.compile(r"(?<=[^./(])\{[^{}]*\}")
+_ALONE = re.compile(r"\{[^{}]*\}")
+"""An annotation that no unit stands before, which is 1."""
+_GROUP = re.compile(r"\([^(){}]*\)")
 _LONGEST_PREFIX = 2
 
 
@@ -30,7 +33,7 @@ def is_unit(code: str) -> bool | None:
     """Says whether a code is a UCUM unit; None where it has a symbol in brackets that is not known here."""
     if canonical_unit(code) is not None:
         return True
-    plain = _ANNOTATION.sub("", code)
+    plain = _ALONE.sub("1", _ANNOTATION.sub("", code))
     open_ = False
     for symbol in set(_TOKEN.findall(plain)):
         if canonical_unit(symbol) is None and not _is_other(symbol):
@@ -38,7 +41,7 @@ def is_unit(code: str) -> bool | None:
                 return False
             open_ = True
     # The symbols are units: what stands between them has to be right too.
-    replaced = _TOKEN.sub("m", code if plain == code else plain or "1")
+    replaced = _TOKEN.sub("m", plain)
     if canonical_unit(replaced) is None:
         return False
     return None if open_ else True
@@ -59,6 +62,6 @@ def _check(value: dict[str, Any], _context: Context) -> list[Fault] | None:
     code = value.get("code")
     if code.__class__ is not str or is_unit(code) is not False:
         return None
-    # Sources that are otherwise sound write (score) or TAB: no reason to lose a measure.
-    text = f"{show(code)} is no unit of UCUM."
-    return remark("warning", "code-invalid", text, ".code", id="quantity:unit")
+    # Sources that are otherwise sound write (score) for {score}: no reason to lose a measure.
+    severity = "warning" if _GROUP.search(code) and is_unit(_GROUP.sub("1", code)) is not False else "error"
+    return remark(severity, "code-invalid", f"{show(code)} is no unit of UCUM.", ".code", id="quantity:unit")

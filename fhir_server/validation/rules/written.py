@@ -19,14 +19,14 @@ Json = dict[str, Any]
 
 
 def _period(value: Json, _context: Context) -> bool:
-    """per-1 with boundaries, as R4B publishes it: 2024-01 to 2024-01-15 is a period."""
+    """per-1: no answer where the precision differs (2024-01 to 2024-01-15), which breaks it as false does."""
     start, end = value.get("start"), value.get("end")
     if not isinstance(start, str) or not isinstance(end, str):
         return True
     if len(start) == len(end) and start[19:] == end[19:]:
         return start <= end
     order = compare(Node(start, "dateTime", None), Node(end, "dateTime", None), "per-1")
-    return order is None or order <= 0
+    return order is not None and order <= 0
 
 
 def _has_narrative(value: Json, _context: Context) -> bool:

@@ -1,4 +1,4 @@
-"""Where this server refuses on purpose what HL7's validator lets pass; `docs/validation.md` says why.
+"""Where this server objects to what HL7's validator lets pass; `docs/validation.md` says why.
 
 They are no rules of the definitions of R4.
 """

@@ -16,6 +16,7 @@ from tests.running_server import run_server
 ASK = {"Prefer": "return=OperationOutcome"}
 # Each breaks one more thing than the one before: nothing, an invariant, the structure.
 NARRATIVE = {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'}
+UUID = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 WITHOUT_NARRATIVE = patient()
 AGAINST_PAT_1 = patient(contact=[{"gender": "male"}])
 UNKNOWN_ELEMENT = patient(colour="blue")
@@ -115,6 +116,47 @@ def test_warnings_come_with_updates_and_inside_bundles_too(fhir: FhirHttp) -> No
     answer = fhir.post("", transaction(entry("POST", "Patient", WITHOUT_NARRATIVE)), headers=ASK)
     outcome = entries(body(answer))[0]["response"]["outcome"]
     assert "warning" in {issue["severity"] for issue in outcome["issue"]}
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "1",
+        "patient/1",
+        "Nothing/1",
+        "Patient/",
+        "/Patient/1",
+        "Patient/1/2",
+        "../Patient/1",
+        "é",
+        "Patient/a$b|c,d",
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_stored_found_and_followed_without_harm(
+    fhir: FhirHttp, literal: str
+) -> None:
+    sent = observation(literal, performer=[{"reference": literal}])
+    created = fhir.post("Observation", sent, headers=ASK)
+    assert created.status_code == 201, created.text
+    assert "reference:form" in {i["details"]["coding"][0]["code"] for i in told(created)["warning"]}
+    answer = fhir.post("", transaction(entry("POST", "Observation", sent, UUID), entry("GET", "Observation")))
+    assert answer.status_code == 200, answer.text
+    id_ = created.headers["Location"].split("/Observation/")[1].split("/")[0]
+    assert body(fhir.get(f"Observation/{id_}"))["subject"] == {"reference": literal}
+    for query in (
+        {"_include": "*", "_id": id_},
+        {"_id": id_, "_include": "Observation:subject", "_revinclude": "Provenance:target"},
+        {"_id": id_, "subject:Patient.name": "x"},
+        {"_id": id_, "subject:missing": "false"},
+        {"_id": id_, "_sort": "subject"},
+        {"subject": literal},
+        {"patient": literal},
+        {"subject:identifier": literal},
+    ):
+        found = fhir.get("Observation", params=query)
+        assert found.status_code in (200, 400), (query, found.text)
+    assert fhir.get("Observation/_history").status_code == 200
+    assert fhir.delete(f"Observation/{id_}").status_code in (200, 204)
 
 
 def test_a_profile_that_the_server_does_not_know_is_no_reason_to_refuse(fhir: FhirHttp) -> None:

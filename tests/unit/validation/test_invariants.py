@@ -150,10 +150,21 @@ def test_a_resource_without_narrative_is_worth_a_warning() -> None:
     assert (issue.severity, issue.message_id) == ("warning", "invariant:dom-6")
 
 
-def test_a_period_whose_ends_differ_in_precision_is_valid() -> None:
-    for start, end in (("2024-01", "2024-01-15"), ("2024", "2024"), ("2024-01-15", "2024-01")):
-        resource = {**PATIENT, "name": [{"family": "x", "period": {"start": start, "end": end}}]}
-        assert [i for i in validate_resource(resource) if i.severity == "error"] == []
+@pytest.mark.parametrize(
+    ("start", "end", "holds"),
+    [
+        ("2024", "2024", True),
+        ("2024-01", "2024-02-15", True),
+        ("2024-01-15T23:30:00Z", "2024-01-16T00:30:00.5+01:00", True),
+        ("2024-01", "2024-01-15", False),
+        ("2024-01-15", "2024-01", False),
+        ("2024-01-15", "2024-01-15T10:00:00Z", False),
+    ],
+)
+def test_a_period_whose_order_is_not_known_is_refused(start: str, end: str, holds: bool) -> None:
+    resource = {**PATIENT, "name": [{"family": "x", "period": {"start": start, "end": end}}]}
+    told = [i.message_id for i in validate_resource(resource) if i.severity == "error"]
+    assert told == ([] if holds else ["invariant:per-1"])
 
 
 def test_remarks_never_crowd_out_an_error() -> None:

@@ -130,6 +130,23 @@ def test_references_of_every_allowed_shape_are_valid(literal: str) -> None:
     assert errors_of(patient) == []
 
 
+@pytest.mark.parametrize(
+    "literal",
+    [
+        *("p1", "Pacient/p1", "Patient/", "Patient/a_b", f"Patient/{'a' * 65}", "/Patient/1", "patient/1"),
+        *("Patient/1/2", "../Patient/1"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_worth_a_warning(literal: str) -> None:
+    resource = {"resourceType": "Account", "status": "active", "subject": [{"reference": literal}]}
+    (issue,) = validate_resource(resource, level=Level.STRUCTURE)
+    assert (issue.severity, issue.code, issue.expression) == (
+        "warning",
+        "value",
+        "Account.subject[0].reference",
+    )
+
+
 def test_a_reference_from_a_contained_resource_finds_its_container_and_its_siblings() -> None:
     resource = {
         "resourceType": "Patient",
@@ -189,6 +206,49 @@ def test_a_number_that_no_json_text_gives_is_not_a_decimal(value: Any) -> None:
 @pytest.mark.parametrize("text", ["a\nb\tc\rd", "é", "\u00a0x", "😀", " x ", "x" * 1024 * 1024])
 def test_strings_of_any_characters_are_valid(text: str) -> None:
     assert errors_of({"resourceType": "Patient", "name": [{"family": text}]}) == []
+
+
+@pytest.mark.parametrize("text", [" ", "\t", " \r\n "])
+def test_a_string_of_white_space_is_worth_a_warning(text: str) -> None:
+    (issue,) = validate_resource(
+        {"resourceType": "Patient", "name": [{"family": text}]}, level=Level.STRUCTURE
+    )
+    assert (issue.severity, issue.code, issue.expression) == ("warning", "value", "Patient.name[0].family")
+    assert issue.message_id == "string:blank"
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        *(
+            ("mm[Hg]", None),
+            ("mL/min/{1.73_m2}", None),
+            ("{score}", None),
+            ("Cel/{day}", None),
+            ("tex", None),
+        ),
+        *(("(score)", "warning"), ("mg/(dose)", "warning"), ("/(dose)", "warning")),
+        *(
+            ("zorkmid", "error"),
+            ("µg", "error"),
+            ("(mg", "error"),
+            ("(dose)zorkmid", "error"),
+            ("/", "error"),
+        ),
+    ],
+)
+def test_a_code_that_is_no_unit_of_ucum_is_refused_but_for_words_in_parentheses(
+    code: str, severity: str | None
+) -> None:
+    value = {"value": 1, "system": "http://unitsofmeasure.org", "code": code}
+    resource = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "valueQuantity": value,
+    }
+    told = [i.severity for i in validate_resource(resource) if i.message_id == "quantity:unit"]
+    assert told == ([] if severity is None else [severity])
 
 
 def test_a_string_of_more_than_one_megabyte_is_refused() -> None:

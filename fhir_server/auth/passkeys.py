@@ -9,18 +9,14 @@ import ipaddress
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import webauthn
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
-
 from fhir_server.storage.accounts import Account, Passkey
+
+if TYPE_CHECKING:
+    # Imported where it is used: it costs a worker a tenth of a second, and many people have no passkey.
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 MOST = 10
 _LONGEST = 20_000
@@ -45,6 +41,13 @@ class RelyingParty:
 
     def registration_options(self, account: Account) -> tuple[bytes, str]:
         """Returns the challenge to keep and the JSON that the browser makes a passkey with."""
+        import webauthn
+        from webauthn.helpers.structs import (
+            AuthenticatorSelectionCriteria,
+            ResidentKeyRequirement,
+            UserVerificationRequirement,
+        )
+
         options = webauthn.generate_registration_options(
             rp_id=self.id,
             rp_name=self.name,
@@ -63,6 +66,9 @@ class RelyingParty:
         """Returns the passkey that the browser made, None when the answer is not a right one."""
         if len(response) > _LONGEST:
             return None
+        import webauthn
+        from webauthn.helpers.exceptions import WebAuthnException
+
         try:
             made = webauthn.verify_registration_response(
                 credential=json.loads(response),
@@ -71,7 +77,7 @@ class RelyingParty:
                 expected_origin=self.origin,
                 require_user_verification=True,
             )
-        except _REFUSALS:
+        except (WebAuthnException, *_REFUSALS):
             return None
         return Passkey(
             credential_id=made.credential_id,
@@ -83,6 +89,9 @@ class RelyingParty:
 
     def authentication_options(self, account: Account) -> tuple[bytes, str]:
         """Returns the challenge to keep and the JSON that the browser asks the passkey with."""
+        import webauthn
+        from webauthn.helpers.structs import UserVerificationRequirement
+
         options = webauthn.generate_authentication_options(
             rp_id=self.id,
             allow_credentials=_descriptors(account),
@@ -94,6 +103,9 @@ class RelyingParty:
         """Returns the id and the counter of the passkey that signed the challenge, None when none did."""
         if len(response) > _LONGEST:
             return None
+        import webauthn
+        from webauthn.helpers.exceptions import WebAuthnException
+
         try:
             answer = json.loads(response)
             credential_id = webauthn.base64url_to_bytes(answer["rawId"])
@@ -107,14 +119,16 @@ class RelyingParty:
                 credential_current_sign_count=known.sign_count,
                 require_user_verification=True,
             )
-        except (StopIteration, *_REFUSALS):
+        except (StopIteration, WebAuthnException, *_REFUSALS):
             return None
         return credential_id, proved.new_sign_count
 
 
 # What a hostile answer makes of a parser: CBOR, JSON, base64, keys of the wrong kind.
-_REFUSALS = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
+_REFUSALS = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 
 def _descriptors(account: Account) -> list[PublicKeyCredentialDescriptor]:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
     return [PublicKeyCredentialDescriptor(id=bytes(passkey.credential_id)) for passkey in account.passkeys]

@@ -14,14 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.base_client import FrameworkIntegration
-from authlib.integrations.flask_client.apps import FlaskOAuth2App
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from jsonschema import Draft202012Validator
 
 from fhir_server.storage.upstream_logins import UpstreamLogin, UpstreamLogins
 
@@ -60,6 +56,9 @@ def read_providers(path: Path | None) -> tuple[Provider, ...]:
     """Reads the file of providers; raises ProvidersError with every problem."""
     if path is None:
         return ()
+    # Most servers have no provider, and start without what only providers need.
+    from jsonschema import Draft202012Validator
+
     schema = json.loads(Path(__file__).with_name("identity_providers.schema.json").read_text("utf-8"))
     try:
         rows = json.loads(path.read_text("utf-8"))
@@ -170,6 +169,9 @@ class Upstream:
 
 
 def _client(provider: Provider) -> Any:
+    from authlib.integrations.base_client import FrameworkIntegration
+    from authlib.integrations.flask_client.apps import FlaskOAuth2App
+
     return FlaskOAuth2App(
         FrameworkIntegration(provider.name),
         name=provider.name,
@@ -196,7 +198,7 @@ def _distrusted() -> Iterator[None]:
 _FAILURES = (
     AuthlibBaseError,
     JoseError,
-    requests.RequestException,
+    OSError,  # those of requests too
     ValueError,
     TypeError,
     KeyError,

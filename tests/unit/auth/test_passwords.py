@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 from argon2 import PasswordHasher
 
-from fhir_server.auth.passwords import hash_password, is_outdated, verify_password, weakness
+from fhir_server.auth.passwords import _OF_NOBODY, hash_password, is_outdated, verify_password, weakness
 
 RIGHT = "quatre mots bien rangés"
 HASH = hash_password(RIGHT)
@@ -63,3 +63,7 @@ def test_the_password_of_nobody_takes_as_long_as_that_of_somebody() -> None:
 )
 def test_a_weak_password_is_refused_with_the_reason(password: str, reason: str) -> None:
     assert weakness(password, "Zoe.Martin") == reason
+
+
+def test_the_hash_of_nobody_costs_what_a_new_one_costs() -> None:
+    assert not is_outdated(_OF_NOBODY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.running_server import RunningServer
+from tests.running_server import RunningServer, run_server
 from tests.smart_app import ASSERTION_TYPE, REDIRECT, register, register_system, rsa_key
 
 EXAMPLES = int(os.environ.get("AUTH_EXAMPLES", "150"))
@@ -80,6 +81,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=15), inner, max_size=4),
     max_leaves=10,
 )
+
+
+@pytest.fixture(scope="module")
+def server(mongodb_uri: str, database_name: str) -> Iterator[RunningServer]:
+    """A server that takes as many requests of a client as these tests make."""
+    with run_server(mongodb_uri, database_name, CLIENT_REQUESTS_PER_MINUTE="100000") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

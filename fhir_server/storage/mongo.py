@@ -42,6 +42,8 @@ HISTORY = "history"
 LOCKS = "locks"
 AUDIT = "AuditEvent"
 STATE = "state"
+RECORD_POLICIES = "record_policies"
+PAST_POLICIES = "past_policies"
 
 DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
@@ -76,6 +78,8 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     AUDIT: AUDIT_INDEXES,
     "Location": LOCATION_INDEXES,
     STATE: (),
+    RECORD_POLICIES: (),
+    PAST_POLICIES: (),
     # A lock only has to outlive the transactions that race for it.
     LOCKS: (IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=86_400),),
 }

@@ -33,6 +33,8 @@ from fhir_server.storage.mongo import (
     DUPLICATE_KEY,
     HISTORY,
     LOCKS,
+    PAST_POLICIES,
+    RECORD_POLICIES,
     Document,
     Mongo,
     translated,
@@ -77,7 +79,7 @@ class Transactions:
     def run(self, resource_types: Iterable[str], work: Callable[[WriteSession], T]) -> T:
         """Runs `work` in one transaction; it may run several times and acts through its session only."""
         with translated(), _size_checked():
-            for name in {*resource_types, HISTORY, LOCKS, AUDIT}:
+            for name in {*resource_types, HISTORY, LOCKS, AUDIT, RECORD_POLICIES, PAST_POLICIES}:
                 self._mongo.prepared(name)
             for attempt in range(_ATTEMPTS):
                 try:
@@ -161,6 +163,20 @@ class WriteSession:
     def delete(self, resource_type: str, current: Document) -> Stored:
         """Replaces the current version by a tombstone; the old one becomes history."""
         return self.replace(resource_type, current, build_tombstone(current, next_instant(current)))
+
+    def put_policy(self, policy: Document) -> None:
+        """Replaces the policy of a record; the old one is kept for explanations."""
+        patient = policy["_id"]
+        policies = self._mongo.collection(RECORD_POLICIES)
+        before = policies.find_one({"_id": {"$eq": patient}}, session=self.session)
+        epoch = 1
+        if before is not None:
+            past = {**before, "_id": f"{patient}/{before['epoch']}", "until": now_ms()}
+            self._inserts.setdefault(PAST_POLICIES, []).append(past)
+            epoch = before["epoch"] + 1
+        policies.replace_one(
+            {"_id": {"$eq": patient}}, {**policy, "epoch": epoch}, upsert=True, session=self.session
+        )
 
     def flush(self) -> None:
         """Writes the waiting inserts, one round trip per collection."""

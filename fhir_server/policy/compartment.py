@@ -19,6 +19,12 @@ def compartment_types() -> frozenset[str]:
 
 
 @cache
+def record_types() -> frozenset[str]:
+    """Returns the types that belong to records: those of the compartment, and the content of documents."""
+    return compartment_types() | {"Binary"}
+
+
+@cache
 def shared_types() -> frozenset[str]:
     """Returns the types that hold no patient's data, as `shared_types.csv` says."""
     text = resources.files(__package__).joinpath("shared_types.csv").read_text("utf-8")

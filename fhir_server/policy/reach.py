@@ -6,7 +6,7 @@ docs/decisions/0004-hidden-is-absent.md, docs/decisions/0021-granular-scopes.md
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.search.entries import Filter
@@ -23,16 +23,29 @@ class Share:
     """Patients in whose record alone a resource is; empty for all resources."""
     conditions: tuple[Filter, ...] = ()
     """Compiled search parameters of granular scopes; empty for none."""
+    rules: Filter = field(default_factory=dict)
+    """What the policy of the records leaves of them; empty for all."""
 
     @property
     def filter(self) -> Filter:
         """The share as a MongoDB filter; `p` is outermost, where search plans look for it."""
+        parts = [self.rules] if self.rules else []
+        return self._joined(parts)
+
+    @property
+    def place(self) -> Filter:
+        """The share without the rules of the record: where something may be put, hidden from the author or not."""
+        return self._joined([])
+
+    def _joined(self, parts: list[Filter]) -> Filter:
         record: Filter = {}
         if self.patients:
             record = {
                 "p": {"$eq": self.patients[0]} if len(self.patients) == 1 else {"$in": list(self.patients)}
             }
-        return record | {"$and": [_any_of(self.conditions)]} if self.conditions else record
+        if self.conditions:
+            parts = [_any_of(self.conditions), *parts]
+        return record | {"$and": parts} if parts else record
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +53,12 @@ class Reach:
     """The shares of which a resource must be in one; decided from the token alone."""
 
     shares: tuple[Share, ...]
+    rule: str = "system"
+    """Code of the rule that opened it; of the first, where several did."""
 
     @property
     def is_everything(self) -> bool:
-        return any(not share.patients and not share.conditions for share in self.shares)
+        return any(not (share.patients or share.conditions or share.rules) for share in self.shares)
 
     @property
     def is_in_records(self) -> bool:
@@ -64,8 +79,12 @@ class Reach:
         return past
 
     def covers(self, document: Mapping[str, Any]) -> bool:
-        """Tells whether a document is reached, by its fields `_id`, `p`, `lu`, `t` and `r`."""
+        """Tells whether a document is reached, by its fields."""
         return matches(self.filter, document)
+
+    def takes(self, document: Mapping[str, Any]) -> bool:
+        """Tells whether a document may be put there; to read it afterwards is another question."""
+        return any(matches(share.place, document) for share in self.shares)
 
 
 EVERYTHING = Reach((Share(()),))

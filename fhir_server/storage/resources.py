@@ -65,6 +65,15 @@ class Resources:
                 return rows[0] if rows else None
         return self._mongo.collection(resource_type).find_one(query, _READ, session=session)
 
+    def owner(
+        self, resource_type: str, resource_id: str, session: ClientSession | None = None
+    ) -> str | None:
+        """Returns the patient whose record holds a resource, "" where none does; None where it is absent."""
+        query = {"_id": {"$eq": resource_id}}
+        with translated():
+            found = self._mongo.collection(resource_type).find_one(query, {"p": 1}, session=session)
+        return None if found is None else str(found.get("p", ""))
+
     def vread(
         self,
         resource_type: str,

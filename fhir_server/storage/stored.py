@@ -7,7 +7,7 @@
 | lu    | lastUpdated, ms since 1970 |
 | m     | the HTTP method that made this version |
 | p     | the patient whose compartment holds it; absent when none or several |
-| vis   | visibility labels as a bit set |
+| vis   | visibility labels as a bit set; iv, au, dk, st, ep: storage/record_fields.py |
 | sk    | sort key: primary date, then a hash of the id |
 | t, r  | index entries (search/index.py); t is empty when deleted; rows of the history have no words |
 | c     | index entries of what it contains (search/contained.py) |
@@ -37,6 +37,7 @@ from fhir_server.search.parameters.position import POSITION
 Document = dict[str, Any]
 
 _LEVEL = 3
+_RECORD = ("p", "vis", "iv", "au", "dk", "st", "ep")
 _WORDS = frozenset({IN_CONTENT, IN_NARRATIVE})
 _local = threading.local()
 
@@ -110,14 +111,14 @@ def index_fields(index: IndexEntries) -> Document:
 
 def build_tombstone(document: Document, last_updated: int) -> Document:
     """Returns what remains of a deleted resource: whose it was, and when; it matches no search."""
-    tombstone: Document = {k: document[k] for k in ("_id", "p", "vis", "sk") if k in document}
+    tombstone: Document = {k: document[k] for k in ("_id", "sk", *_RECORD) if k in document}
     tombstone |= {"v": document["v"] + 1, "lu": last_updated, "m": "DELETE", "d": True, "t": [], "r": []}
     return tombstone
 
 
 def build_history(resource_type: str, document: Document, until: int) -> Document:
     """Returns the history row of a version that another one replaced at `until` (ms)."""
-    row: Document = {k: document[k] for k in ("v", "lu", "m", "p", "vis", "d", "r", "z") if k in document}
+    row: Document = {k: document[k] for k in ("v", "lu", "m", "d", "r", "z", *_RECORD) if k in document}
     row |= {
         "t": past_tokens(document.get("t", [])),
         "_id": f"{resource_type}/{document['_id']}/{document['v']}",

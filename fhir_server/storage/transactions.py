@@ -40,6 +40,7 @@ from fhir_server.storage.mongo import (
     translated,
     unreachable,
 )
+from fhir_server.storage.record_fields import RecordFields
 from fhir_server.storage.stored import (
     Stored,
     build_document,
@@ -112,7 +113,10 @@ class Transactions:
     def build(
         self, resource: Resource, resource_id: str, version: int, last_updated: int, method: str
     ) -> Document:
-        """Returns the document of a resource with its id, versionId and lastUpdated set."""
+        """Returns the document of a resource with its id, versionId and lastUpdated set.
+
+        The guard adds what the policy knows it by (storage/record_fields.py).
+        """
         meta = {
             **resource.get("meta", {}),
             "versionId": str(version),
@@ -128,6 +132,7 @@ class WriteSession:
 
     def __init__(self, mongo: Mongo, session: ClientSession) -> None:
         self.session = session
+        self.records = RecordFields(mongo, session)
         self._mongo = mongo
         self._inserts: dict[str, list[Document]] = {}
 

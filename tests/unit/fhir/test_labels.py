@@ -14,8 +14,8 @@ bits = st.integers(0, 7)
 other = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
 
 
-@given(bits, bits, st.booleans())
-def test_labels_replace_each_other_and_nothing_else(before: int, after: int, *, labelled: bool) -> None:
+@given(before=bits, after=bits, labelled=st.booleans())
+def test_labels_replace_each_other_and_nothing_else(*, before: int, after: int, labelled: bool) -> None:
     resource: dict[str, Any] = {"resourceType": "DocumentReference", "meta": {"security": [other]}}
     if labelled:
         resource["securityLabel"] = [{"coding": [{"system": SYSTEM, "code": "MASQUE_PS"}], "text": "x"}]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from fhir_server.audit.activity import NO_ACTIVITY, Activity
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.auth.bearer import Authenticator
 from fhir_server.auth.discovery import build_metadata, oauth_uris
@@ -24,6 +25,7 @@ from fhir_server.interactions.paging import PageSeal
 from fhir_server.jobs.reindex import reindex
 from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
+from fhir_server.policy.current_habilitations import CurrentHabilitations
 from fhir_server.policy.decide import is_person
 from fhir_server.policy.guard import Database, GuardedStore
 from fhir_server.policy.posted import PostedDefinitions
@@ -33,8 +35,11 @@ from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.accounts import Accounts
 from fhir_server.storage.audit import AuditTrail
 from fhir_server.storage.documents import Documents
+from fhir_server.storage.habilitations import LoadedHabilitations
 from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Mongo
+from fhir_server.storage.oauth.access_tokens import TokenFacts
+from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.sessions import Sessions
 from fhir_server.storage.state import State
@@ -74,11 +79,17 @@ class Server:
         )
         resources = Resources(self.mongo)
         self._conformance = with_sources(PostedDefinitions(resources))
+        profiles = settings.artefacts / "profiles"
+        self.loaded_habilitations = LoadedHabilitations(self.mongo)
+        self.habilitations = CurrentHabilitations(self.loaded_habilitations, profiles)
         self._database = Database(
             resources,
             Transactions(self.mongo, settings.base_url),
             self.audit,
-            Artefacts(settings.artefacts / "profiles"),
+            Artefacts(profiles),
+            RecordPolicies(self.mongo),
+            self.habilitations.readable,
+            settings.base_url,
         )
         self.seal = PageSeal(self._page_secret)
         self.accounts = Accounts(self.documents)
@@ -130,14 +141,26 @@ class Server:
         return AccessContext(client_id, secrets.token_hex(16), scopes, purpose="HSYSADMIN")
 
     def issue_token(
-        self, *, scope: str, client_id: str, patient: str = "", fhir_user: str = "", expires_in: int = 3600
+        self,
+        *,
+        scope: str,
+        client_id: str,
+        patient: str = "",
+        fhir_user: str = "",
+        expires_in: int = 3600,
+        activity: Activity = NO_ACTIVITY,
     ) -> str:
         """Issues an access token; raises Invalid for a scope that could grant nothing."""
         scopes = parse_scopes(scope, self.definitions.resource_types, self.settings.base_url)
         check_grant(scopes, patient, fhir_user)
-        return self.tokens.issue(
-            client_id, scope, patient=patient, fhir_user=fhir_user, expires_in=expires_in
+        facts = TokenFacts(
+            client_id,
+            scope,
+            patient=patient,
+            fhir_user=fhir_user,
+            activity=activity.facts(),
         )
+        return self.tokens.add(facts, expires_in)[0]
 
     def reindex(self, types: Iterable[str] = (), progress: Callable[[str, int], None] | None = None) -> int:
         """Rebuilds the index entries of stored resources, of all types or some; returns how many."""

@@ -44,10 +44,12 @@ class RunningServer:
     app: Flask
     inside: Server
 
-    def client(self, scope: str = SYSTEM, patient: str | None = None, fhir_user: str = "") -> FhirHttp:
-        """Returns a caller with a fresh token."""
+    def client(
+        self, scope: str = SYSTEM, patient: str | None = None, fhir_user: str = "", **acts: Any
+    ) -> FhirHttp:
+        """Returns a caller with a fresh token; of a professional: activity=…, purpose=…"""
         token = self.inside.issue_token(
-            scope=scope, client_id="tests", patient=patient or "", fhir_user=fhir_user
+            scope=scope, client_id="tests", patient=patient or "", fhir_user=fhir_user, **acts
         )
         return FhirHttp(self.base_url, token)
 

@@ -101,18 +101,27 @@ def is_person(fhir_user: str, base_url: str) -> bool:
 
 
 def _areas(situation: Situation, level: str, resource_type: str, letters: str) -> list[_Area]:
-    """Returns what a level opens of a type; raises Refused where the policies of the records refuse it all."""
+    """Returns what a level opens of a type; raises Refused where the records refuse it all."""
     context = situation.context
-    is_reading = _WANTED[letters] <= READING
     if level == "system" and not context.activity.organization:
         return [_EVERYWHERE]
     patients = _bound(context, level)
     if patients is None:
         return []
     if resource_type not in record_types():
-        return [_EVERYWHERE] if is_reading and resource_type in shared_types() else []
+        is_open = _WANTED[letters] <= READING and resource_type in shared_types()
+        return [_EVERYWHERE] if is_open else []
     if not patients:
         return _unbound_areas(situation, level, resource_type, letters)
+    areas = _in_records(situation, level, patients, resource_type, letters)
+    if resource_type == "Binary":
+        areas.append(_unowned(actor_in(context, level, patients[0]), patients[0]))
+    return areas
+
+
+def _in_records(
+    situation: Situation, level: str, patients: tuple[str, ...], resource_type: str, letters: str
+) -> list[_Area]:
     areas: list[_Area] = []
     refused: Refused | None = None
     for patient in patients:
@@ -122,10 +131,7 @@ def _areas(situation: Situation, level: str, resource_type: str, letters: str) -
             refused = error
     if not areas and refused is not None:
         raise refused
-    merged = _merge(areas)
-    if resource_type == "Binary":
-        merged.append(_unowned(actor_in(context, level, patients[0]), patients[0]))
-    return merged
+    return _merge(areas)
 
 
 def _area(situation: Situation, level: str, patient: str, resource_type: str, letters: str) -> _Area:

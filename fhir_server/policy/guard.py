@@ -18,13 +18,20 @@ from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, Not
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.primitives import is_id
+from fhir_server.policy.actor import is_unbound
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
+from fhir_server.policy.reach import Reach
+from fhir_server.policy.record_access import RecordAccess
+from fhir_server.policy.record_rules import Readable, Refused
+from fhir_server.policy.record_writes import RecordWrites
+from fhir_server.policy.situation import Situation
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import AUDIT, Document
+from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
 from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
@@ -40,6 +47,10 @@ class Database:
     transactions: Transactions
     recorder: AuditRecorder
     artefacts: Artefacts
+    policies: RecordPolicies
+    readable: Readable
+    """Profession → the kinds of document that it may read."""
+    base_url: str = ""
 
 
 class GuardedStore:
@@ -54,6 +65,10 @@ class GuardedStore:
         self._writes: WriteSession | None = None
         self._held: dict[tuple[str, str], Document] = {}
         """What this transaction has read in order to change it; its snapshot shows nothing newer."""
+        self._records = RecordAccess(
+            context, database.resources, database.policies, database.readable, lambda: self._session
+        )
+        self._writing = RecordWrites(context, self._records, database.base_url)
 
     # --- audit ----------------------------------------------------------------------------------
 
@@ -70,7 +85,7 @@ class GuardedStore:
     ) -> None:
         """Remembers an attempt that did not succeed; a bound patient sees it in the record's trail."""
         tried = (f"{resource_type}/{resource_id}",) if is_id(resource_id) else ()
-        self.note(Access(interaction, resource_type, self.context.patient, tried, denied=error.diagnostics))
+        self.note(Access(interaction, resource_type, self._records.patient, tried, denied=error.diagnostics))
 
     def note_operation(self, resource_type: str, name: str) -> None:
         """Remembers an operation on what the caller sent: nothing stored was touched."""
@@ -99,11 +114,12 @@ class GuardedStore:
 
     def vread(self, resource_type: str, resource_id: str, version: int) -> Stored:
         """Returns one version; who may not see the current one sees none."""
-        current = self._current(resource_type, resource_id)
+        reach = self._reach_of(resource_type, resource_id, "r")
+        current = self._current(resource_type, resource_id, reach)
         found: Stored | None = current
         if current.version != version:
             # A resource that was moved from one record to another left versions that belong to the first.
-            past = constrain(self.context, resource_type, "r").past_filter
+            past = reach.past_filter
             found = self._database.resources.vread(resource_type, resource_id, version, past, self._session)
         if found is None:
             raise NotFound(f"{current.reference} has no version {version}")
@@ -112,12 +128,22 @@ class GuardedStore:
             raise Gone(f"{current.reference} was deleted by version {version}")
         return found
 
-    def _current(self, resource_type: str, resource_id: str) -> Stored:
-        reach = constrain(self.context, resource_type, "r")
+    def _current(self, resource_type: str, resource_id: str, reach: Reach | None = None) -> Stored:
+        reach = reach or self._reach_of(resource_type, resource_id, "r")
         found = self._database.resources.read(resource_type, resource_id, reach.filter, self._session)
         if found is None:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         return found
+
+    def _reach_of(self, resource_type: str, resource_id: str, letter: str) -> Reach:
+        """Returns the reach at one resource; where its record refuses whoever named none, it is absent."""
+        situation = self._records.of_instance(resource_type, resource_id, letter)
+        try:
+            return constrain(situation, resource_type, letter)
+        except Refused as error:
+            if is_unbound(self.context):
+                raise NotFound(f"{resource_type}/{resource_id} is not known") from error
+            raise
 
     def history(
         self, interaction: str, resource_types: Sequence[str], window: HistoryWindow, limit: int
@@ -126,9 +152,9 @@ class GuardedStore:
 
         One more than `limit` comes when there is one; it tells of a next page and is not shown.
         """
+        constraints = self._history_constraints(resource_types, window)
         if window.resource_id:
             self._current(resource_types[0], window.resource_id)
-        constraints = self._history_constraints(resource_types, window)
         rows = (
             self._database.resources.history(constraints, window, limit + 1, self._session) if limit else []
         )
@@ -145,14 +171,16 @@ class GuardedStore:
     def _history_constraints(
         self, resource_types: Sequence[str], window: HistoryWindow
     ) -> dict[str, Constraint]:
-        letter = "r" if window.resource_id else "s"
-        reaches = {name: constrain(self.context, name, letter) for name in resource_types}
+        if window.resource_id:
+            reaches = {name: self._reach_of(name, window.resource_id, "r") for name in resource_types}
+        else:
+            reaches = {name: constrain(self._records.situation(), name, "s") for name in resource_types}
         return {name: Constraint(reach.filter, reach.past_filter) for name, reach in reaches.items()}
 
     def may(self, letter: str, resource_type: str) -> bool:
         """Tells whether the token reaches anything of a type for c, r, u, d or s."""
         try:
-            constrain(self.context, resource_type, letter)
+            constrain(self._records.situation(), resource_type, letter)
         except Forbidden:
             return False
         return True
@@ -164,13 +192,13 @@ class GuardedStore:
 
     def search(self, query: Query, limit: int, cursor: Any = None) -> Page:
         """Returns one page of matches, what it includes, and where the next page starts."""
-        page = self._searches.page(query, limit, cursor)
+        page = self._searches(query).page(query, limit, cursor)
         self._note_search(query, (*page.matches, *page.included))
         return page
 
     def search_types(self, queries: Sequence[Query], limit: int, cursor: Any = None) -> Page:
         """Returns one page of the matches of several types."""
-        page = self._searches.merged_page(queries, limit, cursor)
+        page = self._searches(*queries).merged_page(queries, limit, cursor)
         found = (*page.matches, *page.included)
         for query in queries:
             self._note_search(query, [one for one in found if one.resource_type == query.resource_type])
@@ -178,23 +206,26 @@ class GuardedStore:
 
     def explain(self, query: Query, limit: int) -> dict[str, Any]:
         """Returns how the database executes a search; nothing of what it finds."""
-        return self._searches.explain(query, limit)
+        return self._searches(query).explain(query, limit)
 
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
-        return self._searches.count(query, accurate=accurate)
+        return self._searches(query).count(query, accurate=accurate)
 
-    @property
-    def _searches(self) -> GuardedSearch:
+    def _searches(self, *queries: Query) -> GuardedSearch:
+        situation = self._records.of_queries(queries, self._search_in)
+        return self._search_in(situation)
+
+    def _search_in(self, situation: Situation) -> GuardedSearch:
         database = self._database
-        return GuardedSearch(self.context, database.resources, self._session, database.artefacts)
+        return GuardedSearch(situation, database.resources, self._session, database.artefacts)
 
     def _note_search(self, query: Query, found: Sequence[Stored]) -> None:
         text = query.text
         for patient in dict.fromkeys(one.patient for one in found):
             self.note(Access("search-type", query.resource_type, patient, query=text))
         if not found:
-            self.note(Access("search-type", query.resource_type, self.context.patient, query=text))
+            self.note(Access("search-type", query.resource_type, self._records.patient, query=text))
 
     # --- writes ---------------------------------------------------------------------------------
 
@@ -207,13 +238,18 @@ class GuardedStore:
         return self._insert(resource, resource_id, "POST")
 
     def _insert(self, resource: Resource, resource_id: str, method: str) -> Stored:
+        if self._writes is None and not self._writing.is_alone(resource):
+            names = {str(resource["resourceType"])}
+            return self.transact(names, lambda inner: inner._insert(resource, resource_id, method))
         resource_type = str(resource["resourceType"])
-        reach = constrain(self.context, resource_type, "c")
         document = self._database.transactions.build(resource, resource_id, 1, now_ms(), method)
-        if not reach.covers(document):
+        situation = self._records.situation(document.get("p", ""))
+        reach = constrain(situation, resource_type, "c")
+        if not reach.takes(document):
             raise Forbidden(
                 f"the token does not allow to create such a {resource_type}, or not in this record"
             )
+        self._writing.mark(resource, document, None)
         stored = read_document(resource_type, document)
         if self._writes is not None:
             self._writes.insert_all({resource_type: [document]})
@@ -237,6 +273,7 @@ class GuardedStore:
             inner = GuardedStore(self.context, self._database)
             inner._writes = writes
             result = work(inner)
+            inner._writing.settle(writes)
             if self._note_within is not None:
                 self._note_within(writes.session)
             accesses = [*self._accesses, *inner._accesses]
@@ -249,7 +286,7 @@ class GuardedStore:
 
     def read_for_update(self, resource_type: str, resource_id: str) -> Stored:
         """Returns the version that a patch starts from, tombstone included. Only inside `transact`."""
-        reach = constrain(self.context, resource_type, "u")
+        reach = self._reach_of(resource_type, resource_id, "u")
         current = self._in_transaction().current(resource_type, resource_id, reach.filter)
         if current is None:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
@@ -258,7 +295,10 @@ class GuardedStore:
 
     def is_known(self, resource_type: str, resource_id: str) -> bool:
         """Tells whether there is such a resource that the caller may update. Only inside `transact`."""
-        reach = constrain(self.context, resource_type, "u")
+        try:
+            reach = self._reach_of(resource_type, resource_id, "u")
+        except NotFound:
+            return False
         current = self._in_transaction().current(resource_type, resource_id, reach.filter)
         return current is not None and not current.get("d")
 
@@ -285,7 +325,7 @@ class GuardedStore:
         """
         resource_type = str(resource["resourceType"])
         writes = self._in_transaction()
-        reach = constrain(self.context, resource_type, "u")
+        reach = self._reach_of(resource_type, resource_id, "u")
         held = self._held.pop((resource_type, resource_id), None)
         current = held or writes.current(resource_type, resource_id, reach.filter)
         if current is None:
@@ -297,13 +337,15 @@ class GuardedStore:
         document = self._database.transactions.build(
             resource, resource_id, current["v"] + 1, next_instant(current), method
         )
-        if not reach.covers(document):
+        if not reach.takes(document):
             raise Forbidden(
                 f"the token does not allow to make such a {resource_type} of it, or in this record"
             )
+        self._writing.mark(resource, document, current)
         stored = writes.replace(resource_type, current, document)
         self._note("patch" if method == "PATCH" else "update", [stored])
-        if method == "PATCH" and not decide(self.context, resource_type, "r", document):
+        situation = self._records.situation(document.get("p", ""))
+        if method == "PATCH" and not decide(situation, resource_type, "r", document):
             stored = replace(stored, raw=b"")  # whoever patches without reading is not shown the rest
         return stored, bool(current.get("d"))
 
@@ -314,7 +356,7 @@ class GuardedStore:
         if expected is not None:
             raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
         # A token that does not reach everything learns nothing about ids: taken or free, it is 404.
-        if not constrain(self.context, resource_type, "u").is_everything:
+        if not constrain(self._records.situation(), resource_type, "u").is_everything:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
             error = MethodNotAllowed(
@@ -327,7 +369,7 @@ class GuardedStore:
     def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
         """Deletes the current version; None when there was nothing to delete. Only inside `transact`."""
         writes = self._in_transaction()
-        reach = constrain(self.context, resource_type, "d")
+        reach = self._reach_of(resource_type, resource_id, "d")
         current = writes.current(resource_type, resource_id, reach.filter)
         if current is None or current.get("d"):
             if expected is not None:
@@ -335,12 +377,13 @@ class GuardedStore:
                     f"{resource_type}/{resource_id} is not known, so no version of it matches"
                 )
             tried = (f"{resource_type}/{resource_id}",)
-            self.note(Access("delete", resource_type, self.context.patient, tried))
+            self.note(Access("delete", resource_type, self._records.patient, tried))
             return None
         if expected is not None and expected != current["v"]:
             raise VersionConflict(
                 f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}"
             )
+        self._writing.mark_deleted(resource_type, current)
         stored = writes.delete(resource_type, current)
         self._note("delete", [stored])
         return stored

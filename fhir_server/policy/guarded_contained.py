@@ -11,9 +11,9 @@ from typing import Any
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Forbidden, NotSupported, TooCostly
 from fhir_server.fhir.json import encode_json, parse_json
-from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
 from fhir_server.policy.reach import Reach
+from fhir_server.policy.situation import Situation
 from fhir_server.search.compile import Plan
 from fhir_server.search.contained import Stage, containers, ordinary
 from fhir_server.search.cost import is_bound
@@ -27,8 +27,8 @@ Document = dict[str, Any]
 class ContainedSearch:
     """One search of one caller; it reads all types at one moment."""
 
-    def __init__(self, context: AccessContext, resources: Resources, session: Any) -> None:
-        self._context = context
+    def __init__(self, situation: Situation, resources: Resources, session: Any) -> None:
+        self._situation = situation
         self._resources = resources
         self._session = session
 
@@ -46,7 +46,7 @@ class ContainedSearch:
     def _parts(self, query: Query, plan: Plan) -> list[Pipeline]:
         if self._session is not None:
             raise NotSupported("_contained: not inside a transaction", "http._contained")
-        reach = constrain(self._context, query.resource_type, "s")
+        reach = constrain(self._situation, query.resource_type, "s")
         whole = query.contained_type != "contained"
         parts: list[Pipeline] = []
         if query.contained == "both":
@@ -77,7 +77,7 @@ class ContainedSearch:
         found: list[tuple[str, Document]] = []
         for name in self._resources.types_in_use(frozenset(load_definitions().resource_types)):
             try:
-                found.append((name, constrain(self._context, name, "s").filter))
+                found.append((name, constrain(self._situation, name, "s").filter))
             except Forbidden:
                 continue
         return found

@@ -16,10 +16,10 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import Forbidden, TooCostly
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_json
-from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
 from fhir_server.policy.guarded_contained import ContainedSearch, read_rows
 from fhir_server.policy.reach import Reach
+from fhir_server.policy.situation import Situation
 from fhir_server.search.chain import resolve
 from fhir_server.search.compile import Plan, compile_query
 from fhir_server.search.concepts import canonical_query
@@ -73,16 +73,16 @@ class GuardedSearch:
     """The searches of one caller; also answers the steps of chains (search.lookup.Lookup)."""
 
     def __init__(
-        self, context: AccessContext, resources: Resources, session: Any, artefacts: Artefacts
+        self, situation: Situation, resources: Resources, session: Any, artefacts: Artefacts
     ) -> None:
-        self._context = context
+        self._situation = situation
         self._resources = resources
         self._session = session
         self._artefacts = artefacts
 
     def page(self, query: Query, limit: int, cursor: Any = None) -> Page:
         """Returns one page of matches, with what the query includes."""
-        reach = constrain(self._context, query.resource_type, "s")
+        reach = constrain(self._situation, query.resource_type, "s")
         self._refuse_scan(query, reach)
         if query.is_of_contained:
             return self._contained_page(query, limit, cursor)
@@ -100,11 +100,11 @@ class GuardedSearch:
 
     @property
     def _contained(self) -> ContainedSearch:
-        return ContainedSearch(self._context, self._resources, self._session)
+        return ContainedSearch(self._situation, self._resources, self._session)
 
     @property
     def _steps_of_contained(self) -> GuardedSearch:
-        return _StepsOfContained(self._context, self._resources, self._session, self._artefacts)
+        return _StepsOfContained(self._situation, self._resources, self._session, self._artefacts)
 
     def _contained_page(self, query: Query, limit: int, cursor: Any) -> Page:
         plan = compile_query(resolve(query, self._steps_of_contained))
@@ -119,7 +119,7 @@ class GuardedSearch:
         rows: list[tuple[Any, str, Document]] = []
         for query in queries:
             type_ = query.resource_type
-            plan, reach = plans[type_], constrain(self._context, type_, "s")
+            plan, reach = plans[type_], constrain(self._situation, type_, "s")
             entries = bool(query.includes or relevant_tokens(query))
             found = self._find(plan, reach, limit + 1, cursors.get(type_), entries=entries)
             rows += [(plan.sort.key(document), type_, document) for document in found]
@@ -141,7 +141,7 @@ class GuardedSearch:
         """Returns the plan of each type; all sort in the same way, so that their rows can be merged."""
         resolved: list[Query] = []
         for query in queries:
-            self._refuse_scan(query, constrain(self._context, query.resource_type, "s"))
+            self._refuse_scan(query, constrain(self._situation, query.resource_type, "s"))
             resolved.append(resolve(query, self))
         plans = [compile_query(query) for query in resolved]
         # Ids tell the resources of one type apart, not those of several.
@@ -152,7 +152,7 @@ class GuardedSearch:
 
     def count(self, query: Query, *, accurate: bool) -> int | None:
         """Counts the matches; None when there are more than a search counts unasked."""
-        reach = constrain(self._context, query.resource_type, "s")
+        reach = constrain(self._situation, query.resource_type, "s")
         self._refuse_scan(query, reach)
         limit = 0 if accurate else COUNT_BOUND + 1
         if query.is_of_contained:
@@ -182,7 +182,7 @@ class GuardedSearch:
 
     def referenced(self, query: Query, stored: Sequence[str], resource_type: str) -> list[str]:
         """Returns the ids of a type to which the matches refer."""
-        reach = constrain(self._context, query.resource_type, "s")
+        reach = constrain(self._situation, query.resource_type, "s")
         self._refuse_scan(query, reach)
         found = self._resources.referenced(
             compile_query(query), reach.filter, stored, resource_type, STEP_BOUND + 1, self._session
@@ -202,7 +202,7 @@ class GuardedSearch:
 
     def tokens(self, resource_type: str, prefix: str) -> list[str] | None:
         """Returns the tokens that begin so; None where not everything is reached and where there are many."""
-        if not constrain(self._context, resource_type, "s").is_everything:
+        if not constrain(self._situation, resource_type, "s").is_everything:
             return None
         found = self._resources.tokens(resource_type, prefix, TOKEN_BOUND + 1, self._session)
         return None if len(found) > TOKEN_BOUND else found
@@ -210,7 +210,7 @@ class GuardedSearch:
     @property
     def patient(self) -> str:
         """The patient to whom the caller is bound; "" for none."""
-        return self._context.patient
+        return self._situation.context.patient
 
     def first(self, query: Query) -> str:
         """Returns the id of the first match that the caller may read; "" for none."""
@@ -220,7 +220,7 @@ class GuardedSearch:
 
     def members(self, list_id: str, resource_type: str) -> list[str]:
         """Returns the ids of a type that are entries of a List the caller may read."""
-        reach = constrain(self._context, "List", "r")
+        reach = constrain(self._situation, "List", "r")
         document = self._resources.entries("List", list_id, reach.filter, self._session)
         if document is None:
             return []
@@ -249,7 +249,7 @@ class GuardedSearch:
 
     def explain(self, query: Query, limit: int) -> dict[str, Any]:
         """Returns how MongoDB executes the first page of a search, and what it examined."""
-        reach = constrain(self._context, query.resource_type, "s")
+        reach = constrain(self._situation, query.resource_type, "s")
         plan = compile_query(resolve(query, self))
         account = self._resources.explain(plan, reach.filter, limit)
         refused = "" if reach.is_in_records else describe_scan(query)
@@ -257,7 +257,7 @@ class GuardedSearch:
 
     def _reach(self, resource_type: str, *, required: bool) -> Reach | None:
         try:
-            return constrain(self._context, resource_type, "s")
+            return constrain(self._situation, resource_type, "s")
         except Forbidden:
             if required:
                 raise
@@ -329,7 +329,7 @@ class GuardedSearch:
     def _included_reach(self, resource_type: str) -> Reach | None:
         """The whole of the token decides: what it may read or search, it may have included."""
         try:
-            return constrain(self._context, resource_type, "rs")
+            return constrain(self._situation, resource_type, "rs")
         except Forbidden:
             return None
 

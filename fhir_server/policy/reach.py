@@ -34,7 +34,7 @@ class Share:
 
     @property
     def place(self) -> Filter:
-        """The share without the rules of the record: where something may be put, hidden from the author or not."""
+        """The share without the rules of the record: where something may be put."""
         return self._joined([])
 
     def _joined(self, parts: list[Filter]) -> Filter:

@@ -20,6 +20,9 @@ FOREVER = 253_402_300_800_000
 REGULATION, BREAK_GLASS, MASKED = "ETREAT", "BTG", "MASKED"
 EMERGENCY_SWITCHES = (REGULATION, BREAK_GLASS, MASKED)
 
+Span = tuple[int, int]
+"""From and until, ms since 1970; the end is outside."""
+
 LEGAL, CAREGIVER = "legal", "caregiver"
 
 
@@ -43,12 +46,12 @@ class RecordPolicy:
     epoch: int = 0
     """Counts the changes; 0 where nothing was ever decided."""
     state: str = NONE
-    permits: Mapping[str, int] = field(default_factory=dict)
-    """Authorised professional or structure → end in ms."""
-    treating: Mapping[str, int] = field(default_factory=dict)
-    """Médecin traitant → end in ms."""
-    care_team: Mapping[str, int] = field(default_factory=dict)
-    """Member of the care team, professional or structure → end in ms."""
+    permits: Mapping[str, Span] = field(default_factory=dict)
+    """Authorised professional or structure → when."""
+    treating: Mapping[str, Span] = field(default_factory=dict)
+    """Médecin traitant → when."""
+    care_team: Mapping[str, Span] = field(default_factory=dict)
+    """Member of the care team, professional or structure → when."""
     blocked: frozenset[str] = frozenset()
     hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Actor → Type/id of what the holder hides from this one."""
@@ -66,9 +69,9 @@ def write_policy(policy: RecordPolicy) -> dict[str, Any]:
         "_id": policy.patient,
         "epoch": policy.epoch,
         "state": policy.state,
-        "permits": dict(policy.permits),
-        "treating": dict(policy.treating),
-        "care_team": dict(policy.care_team),
+        "permits": _write_spans(policy.permits),
+        "treating": _write_spans(policy.treating),
+        "care_team": _write_spans(policy.care_team),
         "blocked": sorted(policy.blocked),
         "hidden": {actor: list(references) for actor, references in policy.hidden.items()},
         "emergency": sorted(policy.emergency),
@@ -89,9 +92,9 @@ def read_policy(patient: str, stored: Mapping[str, Any] | None) -> RecordPolicy:
         patient=patient,
         epoch=int(stored["epoch"]),
         state=str(stored["state"]),
-        permits=dict(stored["permits"]),
-        treating=dict(stored["treating"]),
-        care_team=dict(stored["care_team"]),
+        permits=_read_spans(stored["permits"]),
+        treating=_read_spans(stored["treating"]),
+        care_team=_read_spans(stored["care_team"]),
         blocked=frozenset(stored["blocked"]),
         hidden={actor: tuple(references) for actor, references in stored["hidden"].items()},
         emergency=frozenset(stored["emergency"]),
@@ -102,3 +105,17 @@ def read_policy(patient: str, stored: Mapping[str, Any] | None) -> RecordPolicy:
         },
         majority=int(stored["majority"]),
     )
+
+
+def holds(spans: Mapping[str, Span], actor: str, now: int) -> bool:
+    """Tells whether a decision about an actor holds at a moment."""
+    since, until = spans.get(actor, (0, 0))
+    return since <= now < until
+
+
+def _write_spans(spans: Mapping[str, Span]) -> dict[str, list[int]]:
+    return {actor: list(span) for actor, span in spans.items()}
+
+
+def _read_spans(stored: Mapping[str, Any]) -> dict[str, Span]:
+    return {actor: (int(since), int(until)) for actor, (since, until) in stored.items()}

@@ -44,6 +44,7 @@ AUDIT = "AuditEvent"
 STATE = "state"
 RECORD_POLICIES = "record_policies"
 PAST_POLICIES = "past_policies"
+HABILITATIONS = "habilitations"
 
 DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
@@ -54,7 +55,11 @@ TOKEN_INDEX = "token"  # noqa: S105  # of the index entries
 
 _HAS_PATIENT = {"p": {"$exists": True}}
 RESOURCE_INDEXES = (
-    IndexModel([("p", 1), ("t", 1), ("sk", -1)], name="patient", partialFilterExpression=_HAS_PATIENT),
+    IndexModel(
+        [("p", 1), ("t", 1), ("sk", -1), ("vis", 1), ("iv", 1)],
+        name="patient",
+        partialFilterExpression=_HAS_PATIENT,
+    ),
     IndexModel([("t", 1), ("sk", -1), ("vis", 1)], name=TOKEN_INDEX),
     IndexModel([("r.k", 1), ("r.lo", 1), ("r.hi", 1)], name="range"),
     IndexModel([("lu", -1), ("_id", -1)], name="updated"),
@@ -80,6 +85,7 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     STATE: (),
     RECORD_POLICIES: (),
     PAST_POLICIES: (),
+    HABILITATIONS: (),
     # A lock only has to outlive the transactions that race for it.
     LOCKS: (IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=86_400),),
 }

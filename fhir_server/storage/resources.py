@@ -65,9 +65,7 @@ class Resources:
                 return rows[0] if rows else None
         return self._mongo.collection(resource_type).find_one(query, _READ, session=session)
 
-    def owner(
-        self, resource_type: str, resource_id: str, session: ClientSession | None = None
-    ) -> str | None:
+    def owner(self, resource_type: str, resource_id: str, session: ClientSession | None = None) -> str | None:
         """Returns the patient whose record holds a resource, "" where none does; None where it is absent."""
         query = {"_id": {"$eq": resource_id}}
         with translated():

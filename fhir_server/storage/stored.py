@@ -79,7 +79,7 @@ def join_document(resource_id: str, raw: bytes, created: int, index: IndexEntrie
 
 
 def _head(resource_id: str, version: int, last_updated: int, method: str) -> Document:
-    return {"_id": resource_id, "v": version, "lu": last_updated, "m": method, "vis": 0}
+    return {"_id": resource_id, "v": version, "lu": last_updated, "m": method, "vis": 0, "iv": 0}
 
 
 def build_index(resource: Resource, last_updated: int, base_url: str) -> Document:

@@ -1,0 +1,136 @@
+"""The Consents of one record → its policy document: a pure function, whatever their order.
+
+docs/decisions/0027-the-patient-decides.md
+Where two decisions about one actor meet, the one that refuses wins. Ending a block does not bring back what
+was permitted before it: a new authorisation is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fhir_server.errors import Unprocessable
+from fhir_server.fhir import Resource
+from fhir_server.fhir.primitives import parse_partial_date
+from fhir_server.policy.consent_templates import Decision, read_template
+from fhir_server.policy.record_policy import (
+    BREAK_GLASS,
+    CAREGIVER,
+    LEGAL,
+    MASKED,
+    REGULATION,
+    RecordPolicy,
+    Representative,
+    Span,
+)
+
+MOST_CAREGIVERS = 3
+AGE_OF_MAJORITY = 18
+
+_SWITCHES = {
+    "emergency-regulation": REGULATION,
+    "emergency-break-glass": BREAK_GLASS,
+    "emergency-masked": MASKED,
+}
+_DEFAULTS = {REGULATION: True, BREAK_GLASS: True, MASKED: False}
+"""What holds where the holder has decided nothing: the boxes of the form of 2011 that were ticked."""
+
+
+def compile_policy(
+    patient: str, person: Resource | None, consents: Iterable[Resource], base_url: str = ""
+) -> RecordPolicy:
+    """Returns the policy of a record; raises Unprocessable where its decisions cannot stand together."""
+    decisions = [one for one in (read_template(consent, base_url) for consent in consents) if one is not None]
+    active = [one for one in decisions if one.is_active]
+    ended = _ended_blocks(decisions)
+    caregivers = _standing(active, "caregiver", ended)
+    if len(caregivers) > MOST_CAREGIVERS:
+        raise Unprocessable(f"a record has at most {MOST_CAREGIVERS} aidants", "Consent.provision.actor")
+    return RecordPolicy(
+        patient=patient,
+        state=_state(active),
+        permits=_sorted(_standing(active, "authorisation", ended)),
+        treating=_sorted(_standing(active, "treating", ended)),
+        care_team=_sorted(_standing(active, "care-team", ended)),
+        blocked=frozenset(actor for one in active if one.template == "block" for actor in one.actors),
+        hidden=_hidden(active),
+        emergency=_emergency(active),
+        masks_everything=any(one.template == "mask-everything" for one in active),
+        representatives={
+            **_representatives(caregivers, CAREGIVER),
+            **_representatives(_standing(active, "representative", ended), LEGAL),
+        },
+        majority=_majority(person),
+    )
+
+
+def _state(active: Iterable[Decision]) -> str:
+    """Returns the state that was stated last; of two at once the one that opens less."""
+    rows = [(one.changed, not one.is_permit, one.state) for one in active if one.template == "record"]
+    return max(rows)[2] if rows else "none"
+
+
+def _ended_blocks(decisions: Iterable[Decision]) -> dict[str, int]:
+    """Returns actor → when a block of it was last lifted, ms."""
+    ended: dict[str, int] = {}
+    for one in decisions:
+        if one.template == "block" and not one.is_active:
+            for actor in one.actors:
+                ended[actor] = max(ended.get(actor, 0), one.changed)
+    return ended
+
+
+def _standing(active: Iterable[Decision], template: str, ended: Mapping[str, int]) -> dict[str, Span]:
+    """Returns actor → the longest period of a template, without what a block has ended."""
+    found: dict[str, Span] = {}
+    for one in active:
+        if one.template == template:
+            for actor in one.actors:
+                if one.changed > ended.get(actor, -1):
+                    # Of several the one that ends last, so that nothing between two periods is permitted.
+                    found[actor] = max(found.get(actor, (0, 0)), (one.since, one.until), key=_by_end)
+    return found
+
+
+def _by_end(span: Span) -> tuple[int, int]:
+    return span[1], -span[0]
+
+
+def _sorted(standing: Mapping[str, Span]) -> dict[str, Span]:
+    return dict(sorted(standing.items()))
+
+
+def _representatives(standing: Mapping[str, Span], kind: str) -> dict[str, Representative]:
+    return {actor: Representative(kind, since, until) for actor, (since, until) in sorted(standing.items())}
+
+
+def _hidden(active: Iterable[Decision]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for one in active:
+        for actor in one.actors if one.template == "hide-document" else ():
+            found.setdefault(actor, set()).update(one.references)
+    return {actor: tuple(sorted(references)) for actor, references in sorted(found.items())}
+
+
+def _emergency(active: Iterable[Decision]) -> frozenset[str]:
+    """Returns the switches that permit: the last decision counts; of two at once the one that refuses."""
+    permitted = dict(_DEFAULTS)
+    rows = sorted(
+        (one.changed, not one.is_permit, one.template) for one in active if one.template in _SWITCHES
+    )
+    for _, is_deny, template in rows:
+        permitted[_SWITCHES[template]] = not is_deny
+    return frozenset(switch for switch, is_permitted in permitted.items() if is_permitted)
+
+
+def _majority(person: Resource | None) -> int:
+    birth_date: Any = (person or {}).get("birthDate")
+    born = parse_partial_date(birth_date) if isinstance(birth_date, str) else None
+    if born is None:
+        return 0
+    year, rest = birth_date[:4], birth_date[4:]
+    of_age = parse_partial_date(f"{int(year) + AGE_OF_MAJORITY:04d}{rest}")
+    if of_age is None:  # the 29th of February
+        of_age = parse_partial_date(f"{int(year) + AGE_OF_MAJORITY:04d}-03-01")
+    return int(of_age[0]) if of_age else 0

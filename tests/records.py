@@ -1,0 +1,82 @@
+"""Records in which something was decided: Consents of our templates, and who acts on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_server.audit.activity import Activity
+from fhir_server.policy.consent_templates import POLICY, STATE_SYSTEM
+from fhir_server.storage.oauth.access_tokens import TokenFacts
+from tests.http_client import FhirHttp
+from tests.running_server import RunningServer
+
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
+
+
+def decision(patient: str, template: str, choice: str = "permit", **elements: Any) -> dict[str, Any]:
+    """Returns a Consent of a template; provision=…, actors=[…], status=…"""
+    provision = {"type": choice, **elements.pop("provision", {})}
+    actors = elements.pop("actors", [])
+    if actors:
+        role = {"coding": [{"system": _PARTICIPATION, "code": "IRCP"}]}
+        provision["actor"] = [{"role": role, "reference": {"reference": actor}} for actor in actors]
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [{"system": _SCOPE, "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": f"Patient/{patient}"},
+        "dateTime": "2026-01-01T00:00:00Z",
+        "policy": [{"uri": f"{POLICY}{template}"}],
+        "provision": provision,
+        **elements,
+    }
+
+
+def state(patient: str, name: str) -> dict[str, Any]:
+    """Returns the Consent that states the state of a record."""
+    choice = "permit" if name in ("open", "announced") else "deny"
+    code = {"coding": [{"system": STATE_SYSTEM, "code": name}]}
+    return decision(patient, "record", choice, provision={"code": [code]})
+
+
+def open_record(operator: FhirHttp, patient: str, **decisions: list[str]) -> None:
+    """Opens a record and states decisions about actors: authorisation=["Practitioner/7"] …"""
+    entries = [state(patient, "open")]
+    for template, actors in decisions.items():
+        name = template.replace("_", "-")
+        choice = "deny" if name in ("block", "hide-document", "mask-everything") else "permit"
+        rows = [[actor] for actor in actors] or [[]]
+        entries += [decision(patient, name, choice, actors=row) for row in rows]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"resource": one, "request": {"method": "POST", "url": "Consent"}} for one in entries],
+    }
+    answer = operator.post("", bundle)
+    assert answer.status_code == 200, answer.text
+
+
+DOCTOR = Activity(role="10", role_display="Médecin")
+NURSE = Activity(role="60", role_display="Infirmier")
+
+
+def professional(
+    server: RunningServer, name: str, patient: str = "", scope: str = "user/*.cruds", **acts: Any
+) -> FhirHttp:
+    """Returns the software of a professional; acts: activity=DOCTOR."""
+    return server.client(scope, patient, f"Practitioner/{name}", **{"activity": DOCTOR, **acts})
+
+
+def emergency(server: RunningServer, name: str, patient: str, purpose: str = "BTG") -> FhirHttp:
+    """Returns the software of a doctor who has opened one record in an emergency."""
+    facts = TokenFacts(
+        "tests",
+        "user/*.rs",
+        patient=patient,
+        fhir_user=f"Practitioner/{name}",
+        purpose=purpose,
+        activity=DOCTOR.facts(),
+    )
+    return FhirHttp(server.base_url, server.inside.tokens.add(facts, 600)[0])

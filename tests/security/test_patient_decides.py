@@ -1,0 +1,449 @@
+"""The patient decides: who reads a record, what is hidden from whom, and what a professional may write.
+
+Code de la santé publique L1111-13-1 to L1111-21, R1111-40 to R1111-54; docs/security/patient-decides.md
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from fhir_server.audit.activity import Activity
+from fhir_server.fhir.labels import LABELS, with_labels
+from tests.examples import body, create, entries, observation, patient, problem, total
+from tests.http_client import FhirHttp
+from tests.records import DOCTOR, NURSE, decision, emergency, open_record, professional, state
+from tests.running_server import RunningServer
+
+INS = "urn:oid:1.2.250.1.213.1.4.10"
+
+
+def document(subject: str, code: str = "34133-9", labels: int = 0, **more: Any) -> dict[str, Any]:
+    system = (
+        "http://loinc.org"
+        if "-" in code
+        else (
+            "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire"
+        )
+    )
+    resource = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "type": {"coding": [{"system": system, "code": code}]},
+        "subject": {"reference": f"Patient/{subject}"},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}],
+        **more,
+    }
+    return with_labels(resource, labels)
+
+
+@pytest.fixture
+def record(fhir: FhirHttp) -> str:
+    name = uuid4().hex
+    return str(create(fhir, {**patient(), "identifier": [{"system": INS, "value": name}]})["id"])
+
+
+def sees(client: FhirHttp, stored: dict[str, Any]) -> bool:
+    """Whether a resource is read, found, counted and in the history: all of them, or none."""
+    reference = f"{stored['resourceType']}/{stored['id']}"
+    subject = stored["subject"]["reference"]
+    searched = client.get(f"{stored['resourceType']}?subject={subject}&_id={stored['id']}")
+    found = searched.status_code == 200 and len(entries(searched.json())) == 1
+    answers = {
+        client.get(reference).status_code == 200,
+        client.get(f"{reference}/_history").status_code == 200,
+        client.get(f"{reference}/_history/{stored['meta']['versionId']}").status_code == 200,
+        found,
+        searched.status_code == 200 and searched.json()["total"] == 1,
+    }
+    assert len(answers) == 1, answers
+    return answers.pop()
+
+
+# --- who is let in ---------------------------------------------------------------------------------
+
+
+def test_nobody_is_let_in_until_the_holder_says_so(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    dr = professional(server, "dr")
+    assert not sees(dr, pulse)
+    problem(dr.get(f"Observation?patient={record}"), 403)
+    problem(dr.get(f"Patient/{record}/Observation"), 403)
+    problem(professional(server, "dr", record).get(f"Observation/{pulse['id']}"), 403)
+    open_record(fhir, record)
+    assert not sees(dr, pulse)
+    open_record(fhir, record, authorisation=["Practitioner/dr"])
+    assert sees(dr, pulse)
+    assert sees(professional(server, "dr", record), pulse)
+    assert not sees(professional(server, "other"), pulse)
+
+
+@pytest.mark.parametrize("template", ["authorisation", "treating", "care-team"])
+def test_each_standing_lets_in_until_its_end(
+    server: RunningServer, fhir: FhirHttp, record: str, template: str
+) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record)
+    for period, expected in (
+        ({"start": "2020-01-01", "end": "2020-12-31"}, False),
+        ({"start": "2090-01-01"}, False),
+        ({"start": "2020-01-01", "end": "2090-01-01"}, True),
+    ):
+        given = decision(record, template, actors=["Practitioner/dr"], provision={"period": period})
+        stored = create(fhir, given)
+        assert sees(professional(server, "dr"), pulse) is expected, period
+        assert fhir.put(f"Consent/{stored['id']}", {**stored, "status": "inactive"}).status_code == 200
+        assert not sees(professional(server, "dr"), pulse)
+
+
+def test_a_structure_lets_its_professionals_in(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, authorisation=["Organization/chu"])
+    there = Activity(role="10", organization="Organization/chu")
+    assert sees(professional(server, "x", activity=there), pulse)
+    assert not sees(professional(server, "x"), pulse)
+    create(fhir, decision(record, "block", "deny", actors=["Organization/chu"]))
+    assert not sees(professional(server, "x", activity=there), pulse)
+
+
+def test_a_block_refuses_and_its_end_brings_nothing_back(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, authorisation=["Practitioner/dr"], treating=["Practitioner/dr"])
+    dr = professional(server, "dr")
+    block = create(fhir, decision(record, "block", "deny", actors=["Practitioner/dr"]))
+    assert not sees(dr, pulse)
+    problem(emergency(server, "dr", record).get(f"Observation?patient={record}"), 403)
+    create(dr, observation(f"Patient/{record}"))  # whoever is blocked goes on feeding the record
+    assert total(fhir, f"Observation?patient={record}") == 2
+    fhir.put(f"Consent/{block['id']}", {**block, "status": "inactive"})
+    assert not sees(dr, pulse)
+    problem(fhir.delete(f"Consent/{block['id']}"), 422)
+    create(fhir, decision(record, "authorisation", actors=["Practitioner/dr"]))
+    assert sees(dr, pulse)
+
+
+@pytest.mark.parametrize("profession", ["", "31", "99"])
+def test_a_profession_without_habilitation_sees_nothing(
+    server: RunningServer, fhir: FhirHttp, record: str, profession: str
+) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, authorisation=["Practitioner/dr"])
+    stranger = professional(server, "dr", activity=Activity(role=profession))
+    assert not sees(stranger, pulse)
+    problem(stranger.get(f"Patient/{record}"), 404)
+    problem(stranger.post("Observation", observation(f"Patient/{record}")), 403)
+
+
+# --- states of the record --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["closed", "deleting", "deceased"])
+def test_a_closed_record_opens_to_no_professional(
+    server: RunningServer, fhir: FhirHttp, record: str, name: str
+) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, treating=["Practitioner/dr"])
+    dr, holder = professional(server, "dr"), server.client("patient/*.cruds", record)
+    assert sees(dr, pulse)
+    create(fhir, state(record, name))
+    assert not sees(dr, pulse)
+    problem(dr.post("Observation", observation(f"Patient/{record}")), 403)
+    problem(emergency(server, "dr", record).get(f"Observation?patient={record}"), 403)
+    problem(holder.post("Observation", observation(f"Patient/{record}")), 403)
+    assert sees(holder, pulse)
+
+
+def test_the_holder_closes_and_opens_again(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, authorisation=["Practitioner/dr"])
+    dr, holder = professional(server, "dr"), server.client("patient/*.cruds", record)
+    create(holder, state(record, "closed"))
+    assert not sees(dr, pulse)
+    problem(dr.post("Consent", state(record, "open")), 403)
+    problem(holder.post("Consent", state(record, "announced")), 422)
+    create(holder, state(record, "open"))
+    assert sees(dr, pulse)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("", 0), ("announced", 0), ("opposed", 0), ("open", 1), ("closed", 1)]
+)
+def test_a_professional_learns_of_a_record_by_the_identifier(
+    server: RunningServer, fhir: FhirHttp, record: str, name: str, found: int
+) -> None:
+    ins = body(fhir.get(f"Patient/{record}"))["identifier"][0]["value"]
+    if name:
+        create(fhir, state(record, name))
+    dr = professional(server, "dr")
+    assert total(dr, f"Patient?identifier={INS}|{ins}") == found
+    assert dr.get(f"Patient/{record}").status_code == (200 if found else 404)
+    for browsing in ("Patient", "Patient?name=x", f"Patient?identifier={ins}", f"Patient?identifier={INS}|"):
+        problem(dr.get(browsing), 403)
+
+
+def test_a_search_names_its_patient_by_the_identifier(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    ins = body(fhir.get(f"Patient/{record}"))["identifier"][0]["value"]
+    create(fhir, document(record))
+    open_record(fhir, record, authorisation=["Practitioner/dr"])
+    dr = professional(server, "dr")
+    assert total(dr, f"DocumentReference?patient.identifier={INS}|{ins}") == 1
+    problem(dr.get(f"DocumentReference?patient.identifier={INS}|nobody"), 403)
+    problem(dr.get("DocumentReference?patient.name=x"), 403)
+    problem(dr.get("DocumentReference"), 403)
+
+
+# --- labels ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def team(server: RunningServer, fhir: FhirHttp, record: str) -> dict[str, FhirHttp]:
+    open_record(
+        fhir,
+        record,
+        authorisation=["Practitioner/author", "Practitioner/other"],
+        treating=["Practitioner/mt"],
+        representative=["RelatedPerson/mother"],
+        emergency_masked=[],
+    )
+    return {
+        "holder": server.client("patient/*.cruds", record),
+        "mother": server.client("user/*.cruds", record, "RelatedPerson/mother"),
+        "author": professional(server, "author"),
+        "other": professional(server, "other"),
+        "mt": professional(server, "mt"),
+        "emergency": emergency(server, "urgentist", record),
+    }
+
+
+SEEN = {
+    0: {"holder", "mother", "author", "other", "mt", "emergency"},
+    LABELS["MASQUE_PS"]: {"holder", "mother", "author", "mt", "emergency"},
+    LABELS["INVISIBLE_PATIENT"]: {"author", "other", "mt", "emergency"},
+    LABELS["INVISIBLE_REPRESENTANTS_LEGAUX"]: {"holder", "author", "other", "mt", "emergency"},
+    LABELS["MASQUE_PS"] | LABELS["INVISIBLE_REPRESENTANTS_LEGAUX"]: {"holder", "author", "mt", "emergency"},
+}
+
+
+@pytest.mark.parametrize("labels", sorted(SEEN))
+@pytest.mark.parametrize("kind", ["document", "observation"])
+def test_labels_hide_from_whom_they_name(
+    fhir: FhirHttp, record: str, team: dict[str, FhirHttp], labels: int, kind: str
+) -> None:
+    made = document(record) if kind == "document" else observation(f"Patient/{record}")
+    stored = create(team["author"], with_labels(made, labels))
+    assert {name for name, client in team.items() if sees(client, stored)} == SEEN[labels]
+    # What was hidden later hides its past, and what was hidden earlier shows it.
+    old = create(team["author"], made)
+    hidden = body(fhir.put(f"{old['resourceType']}/{old['id']}", with_labels(old, labels)))
+    first = f"{old['resourceType']}/{old['id']}/_history/1"
+    assert {name for name, client in team.items() if sees(client, hidden)} == SEEN[labels]
+    assert {n for n, c in team.items() if c.get(first).status_code == 200} == SEEN[labels]
+    shown = body(fhir.put(f"{old['resourceType']}/{old['id']}", with_labels(hidden, 0)))
+    assert {name for name, client in team.items() if sees(client, shown)} == SEEN[0]
+    assert {n for n, c in team.items() if c.get(f"{first[:-1]}2").status_code == 200} == SEEN[0]
+
+
+def test_the_emergency_switches_decide(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    masked = create(fhir, document(record, labels=LABELS["MASQUE_PS"]))
+    plain = create(fhir, document(record))
+    open_record(fhir, record)
+    glass, call = emergency(server, "u", record), emergency(server, "s", record, "ETREAT")
+    assert [sees(one, plain) for one in (glass, call)] == [True, True]
+    assert [sees(one, masked) for one in (glass, call)] == [False, False]
+    create(fhir, decision(record, "emergency-masked", "permit"))
+    assert [sees(one, masked) for one in (glass, call)] == [True, True]
+    create(fhir, decision(record, "emergency-break-glass", "deny"))
+    assert [sees(one, plain) for one in (glass, call)] == [False, True]
+    create(fhir, decision(record, "emergency-regulation", "deny"))
+    assert [sees(one, plain) for one in (glass, call)] == [False, False]
+    problem(glass.post("Observation", observation(f"Patient/{record}")), 403)
+
+
+def test_everything_is_masked_at_once(fhir: FhirHttp, record: str, team: dict[str, FhirHttp]) -> None:
+    own = create(team["author"], document(record))
+    switch = create(team["holder"], decision(record, "mask-everything", "deny"))
+    later = create(team["other"], document(record))
+    for stored, authors in ((own, {"author"}), (later, {"other"})):
+        seen = {name for name, client in team.items() if sees(client, stored)}
+        assert seen == {"holder", "mother", "mt", "emergency"} | authors
+    assert team["other"].get(f"Consent/{switch['id']}").status_code == 404
+    fhir.put(f"Consent/{switch['id']}", {**switch, "status": "inactive"})
+    assert sees(team["other"], own)
+
+
+def test_one_document_is_hidden_from_one_professional(
+    fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
+) -> None:
+    stored = create(team["author"], document(record))
+    data = [{"meaning": "instance", "reference": {"reference": f"DocumentReference/{stored['id']}"}}]
+    create(
+        team["holder"],
+        decision(record, "hide-document", "deny", actors=["Practitioner/other"], provision={"data": data}),
+    )
+    assert {name for name, client in team.items() if sees(client, stored)} == SEEN[0] - {"other"}
+
+
+def test_the_habilitation_of_a_profession_decides_by_type(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    psychiatric, letter = create(fhir, document(record, "68599-0")), create(fhir, document(record, "11490-0"))
+    unknown = create(fhir, document(record, "0000-0"))
+    open_record(fhir, record, authorisation=["Practitioner/n", "Practitioner/d"])
+    nurse, doctor = professional(server, "n", activity=NURSE), professional(server, "d", activity=DOCTOR)
+    assert [sees(nurse, one) for one in (psychiatric, letter, unknown)] == [False, True, False]
+    assert [sees(doctor, one) for one in (psychiatric, letter, unknown)] == [True, True, False]
+
+
+def test_containers_and_contents_carry_the_labels(
+    fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
+) -> None:
+    content = create(fhir, {"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="})
+    attachment = {"contentType": "text/plain", "url": f"Binary/{content['id']}"}
+    stored = create(fhir, document(record, content=[{"attachment": attachment}]))
+    target = {"reference": f"DocumentReference/{stored['id']}"}
+    subject = {"reference": f"Patient/{record}"}
+    listed = create(
+        fhir,
+        {
+            "resourceType": "List",
+            "status": "current",
+            "mode": "working",
+            "subject": subject,
+            "entry": [{"item": target}],
+        },
+    )
+    agent = [{"who": {"reference": "Practitioner/author"}}]
+    provenance = create(
+        fhir,
+        {
+            "resourceType": "Provenance",
+            "target": [target],
+            "recorded": "2026-01-01T00:00:00Z",
+            "agent": agent,
+        },
+    )
+    paths = [f"{one['resourceType']}/{one['id']}" for one in (stored, content, listed, provenance)]
+
+    def seen() -> list[set[str]]:
+        return [{n for n, c in team.items() if c.get(path).status_code == 200} for path in paths]
+
+    assert seen() == [SEEN[0]] * 4
+    masked = body(fhir.put(paths[0], with_labels(stored, LABELS["MASQUE_PS"])))
+    assert seen() == [SEEN[LABELS["MASQUE_PS"]] - {"author"}] * 4
+    assert total(team["other"], f"List?subject=Patient/{record}&item=DocumentReference/{stored['id']}") == 0
+    fhir.put(paths[0], with_labels(masked, 0))
+    assert seen() == [SEEN[0]] * 4
+
+
+def test_a_binary_is_nobodys_by_its_id(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    mine = server.client("patient/*.cruds", record)
+    stranger = str(create(fhir, patient())["id"])
+    theirs = server.client("patient/*.cruds", stranger)
+    content = create(mine, {"resourceType": "Binary", "contentType": "text/plain", "data": "eA=="})
+    path = f"Binary/{content['id']}"
+    assert mine.get(path).status_code == 200
+    problem(theirs.get(path), 404)
+    attachment = {"contentType": "text/plain", "url": path}
+    problem(theirs.post("DocumentReference", document(stranger, content=[{"attachment": attachment}])), 422)
+    problem(theirs.get(path), 404)
+    create(mine, document(record, content=[{"attachment": attachment}]))
+    assert mine.get(path).status_code == 200
+
+
+# --- decisions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        (decision("P", "authorisation", "deny", actors=["Practitioner/a"]), "Consent.provision.type"),
+        (decision("P", "authorisation"), "Consent.provision.actor"),
+        (decision("P", "authorisation", actors=["Device/a"]), "Consent.provision.actor[0].reference"),
+        (decision("P", "unknown"), "Consent.policy"),
+        (
+            decision(
+                "P",
+                "block",
+                "deny",
+                actors=["Practitioner/a"],
+                provision={"period": {"start": "2021", "end": "2020"}},
+            ),
+            "Consent.provision.period",
+        ),
+        (decision("P", "record"), "Consent.provision.code"),
+        (decision("P", "hide-document", "deny", actors=["Practitioner/a"]), "Consent.provision.data"),
+    ],
+)
+def test_a_decision_that_contradicts_itself_is_refused(
+    fhir: FhirHttp, record: str, broken: dict[str, Any], place: str
+) -> None:
+    issue = problem(fhir.post("Consent", {**broken, "patient": {"reference": f"Patient/{record}"}}), 422)
+    assert issue["expression"] == [place]
+
+
+def test_a_free_form_consent_grants_nothing(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record)
+    free = decision(record, "authorisation", actors=["Practitioner/dr"])
+    del free["policy"]
+    create(fhir, {**free, "policyRule": {"text": "as the patient wishes"}})
+    assert not sees(professional(server, "dr"), pulse)
+
+
+def test_a_decision_does_not_change_its_object(fhir: FhirHttp, record: str) -> None:
+    stored = create(fhir, decision(record, "block", "deny", actors=["Practitioner/a"]))
+    other = {**decision(record, "block", "deny", actors=["Practitioner/b"]), "id": stored["id"]}
+    problem(fhir.put(f"Consent/{stored['id']}", other), 422)
+    moved = {**stored, "patient": {"reference": f"Patient/{create(fhir, patient())['id']}"}}
+    problem(fhir.put(f"Consent/{stored['id']}", moved), 422)
+
+
+def test_a_fourth_aidant_is_refused_and_nothing_is_half_written(fhir: FhirHttp, record: str) -> None:
+    for name in "abc":
+        create(fhir, decision(record, "caregiver", actors=[f"RelatedPerson/{name}"]))
+    problem(fhir.post("Consent", decision(record, "caregiver", actors=["RelatedPerson/d"])), 422)
+    assert total(fhir, f"Consent?patient={record}") == 3
+
+
+def test_who_may_state_what(
+    server: RunningServer, fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
+) -> None:
+    other, mt, holder, mother = team["other"], team["mt"], team["holder"], team["mother"]
+    new = professional(server, "new")
+    own = decision(record, "authorisation", actors=["Practitioner/new"])
+    problem(new.post("Consent", decision(record, "authorisation", actors=["Practitioner/x"])), 403)
+    assert new.post("Consent", own).status_code == 201  # with the consent of the patient, who is told
+    problem(other.post("Consent", decision(record, "block", "deny", actors=["Practitioner/new"])), 403)
+    problem(other.post("Consent", decision(record, "treating", actors=["Practitioner/other"])), 403)
+    problem(other.post("Consent", decision(record, "emergency-masked", "permit")), 403)
+    assert (
+        mt.post("Consent", decision(record, "block", "deny", actors=["Practitioner/new"])).status_code == 201
+    )
+    problem(new.post("Consent", own), 403)
+    assert (
+        holder.post("Consent", decision(record, "treating", actors=["Practitioner/other"])).status_code == 201
+    )
+    assert mother.post("Consent", decision(record, "emergency-masked", "deny")).status_code == 201
+    problem(holder.post("Consent", decision(record, "representative", actors=["RelatedPerson/x"])), 403)
+    problem(emergency(server, "u", record).post("Consent", own), 403)
+
+
+def test_a_representative_stays_until_the_child_is_of_age(server: RunningServer, fhir: FhirHttp) -> None:
+    for born, expected in (("2020-02-29", True), ("2000-02-29", False)):
+        child = str(create(fhir, patient(birthDate=born))["id"])
+        pulse = create(fhir, observation(f"Patient/{child}"))
+        period = {"start": born}
+        create(fhir, state(child, "open"))
+        create(
+            fhir, decision(child, "representative", actors=["RelatedPerson/m"], provision={"period": period})
+        )
+        mother = server.client("user/*.cruds", child, "RelatedPerson/m")
+        assert sees(mother, pulse) is expected

@@ -58,6 +58,13 @@ def open_record(operator: FhirHttp, patient: str, **decisions: list[str]) -> Non
     assert answer.status_code == 200, answer.text
 
 
+def represent(operator: FhirHttp, patient: str, person: str) -> None:
+    """States that a person acts for the holder of a record."""
+    period = {"start": "2020-01-01"}
+    one = decision(patient, "representative", actors=[person], provision={"period": period})
+    assert operator.post("Consent", one).status_code == 201
+
+
 DOCTOR = Activity(role="10", role_display="Médecin")
 NURSE = Activity(role="60", role_display="Infirmier")
 

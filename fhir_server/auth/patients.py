@@ -20,7 +20,8 @@ from fhir_server.policy.scopes import parse_scopes
 
 CLIENT_ID = "login-pages"
 MOST = 20
-_INS = re.compile(r"urn:oid:1\.2\.250\.1\.213\.1\.4\.(8|9|10|11)")
+_INS_SYSTEMS = tuple(f"urn:oid:1.2.250.1.213.1.4.{number}" for number in (8, 9, 10, 11))
+_MOST_PARTS = 8
 _NUMBER = re.compile(r"[0-9][0-9AB]{9,14}")
 
 Interact = Callable[[AccessContext, FhirRequest], FhirResponse]
@@ -73,7 +74,7 @@ class Chooser:
         return read_candidate(answer) if answer is not None else None
 
     def find(self, text: str) -> Found:
-        """Returns the records that match a name, a name with a birth date, or an INS."""
+        """Returns the records whose holder has an INS."""
         parameters = search_parameters(text)
         if not parameters:
             return Found(())
@@ -116,23 +117,15 @@ class Chooser:
 
 
 def search_parameters(text: str) -> tuple[tuple[str, str], ...]:
-    """Returns the search that what was typed means: an INS, else words of a name and perhaps a birth date."""
-    words = text.replace(",", " ").split()[:6]
-    number = "".join(words).upper()
-    if _NUMBER.fullmatch(number):
-        return (("identifier", number[:13] if len(number) == 15 else number),)
-    dates = [date for word in words if (date := _date(word))]
-    names = [word.replace("\\", "").replace("|", "").replace("$", "") for word in words if not _date(word)]
-    found = [("name", name) for name in names if len(name) > 1]
-    return (*found, *(("birthdate", date) for date in dates[:1])) if found else ()
+    """Returns the search by an INS, as it was typed; nothing for anything else.
 
-
-def _date(word: str) -> str:
-    """17/02/2026 or 2026-02-17 → 2026-02-17."""
-    match = re.fullmatch(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", word, re.ASCII)
-    if match:
-        return f"{match[3]}-{int(match[2]):02}-{int(match[1]):02}"
-    return word if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word, re.ASCII) else ""
+    A record is opened by the number of its holder: nobody browses people.
+    """
+    number = "".join(text.split()[:_MOST_PARTS]).upper()
+    if not _NUMBER.fullmatch(number):
+        return ()
+    value = number[:13] if len(number) == 15 else number
+    return (("identifier", ",".join(f"{system}|{value}" for system in _INS_SYSTEMS)),)
 
 
 def read_candidate(patient: Mapping[str, Any]) -> Candidate:
@@ -142,7 +135,7 @@ def read_candidate(patient: Mapping[str, Any]) -> Candidate:
     given = " ".join(official.get("given", [])[:1])
     family = str(official.get("family", ""))
     text = " ".join(part for part in (given, family.upper()) if part) or str(official.get("text", ""))
-    systems = [i for i in patient.get("identifier", []) if _INS.fullmatch(str(i.get("system", "")))]
+    systems = [i for i in patient.get("identifier", []) if i.get("system") in _INS_SYSTEMS]
     return Candidate(
         id=str(patient["id"]),
         name=text or f"Patient/{patient['id']}",

@@ -27,6 +27,8 @@ from fhir_server.storage.resources import Resources
 SearchIn = Callable[[Situation], Any]
 """Situation → the searches in it, of which `ids` finds patients."""
 
+MOST_IDENTIFIERS = 8
+
 NOBODY = "-"
 """The patient of what is not there: looked up like any other, so that both take the same way."""
 
@@ -153,11 +155,11 @@ def _read_patient(clause: Clause, base_url: str) -> str:
 
 
 def _is_identifier(clause: Any) -> bool:
-    """True for identifier=<system>|<value>, one value."""
+    """True for identifier=<system>|<value>, of a few systems: all that one person may have."""
     if not isinstance(clause, Clause) or clause.code != "identifier" or clause.modifier:
         return False
-    system, _, value = clause.texts[0].partition("|")
-    return len(clause.texts) == 1 and bool(system and value)
+    parts = [text.partition("|") for text in clause.texts]
+    return len(parts) <= MOST_IDENTIFIERS and all(system and value for system, _, value in parts)
 
 
 def refused_rule(error: Forbidden) -> str:

@@ -245,7 +245,7 @@ def _fan_out(clauses: Sequence[Condition]) -> int:
 def _find_reference(code: str, name: str, context: Context) -> tuple[SearchParameter, tuple[str, ...]]:
     parameter, stored = _find(code, name, context)
     if parameter.type != "reference":
-        raise Invalid(f"{name}: {code} of {context.resource_type} is no reference", f"http.{name}")
+        raise NeverRefers(f"{name}: {code} of {context.resource_type} is no reference", f"http.{name}")
     return parameter, stored
 
 

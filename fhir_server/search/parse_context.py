@@ -35,7 +35,7 @@ class NotSupportedHere(Exception):
 
 
 class NeverRefers(Invalid):
-    """A reference is asked for a type that it never has: one of several targets of a chain has no match."""
+    """What is asked of a type can match none of it: one of several targets of a chain is left out."""
 
 
 def not_supported(name: str, reason: str) -> NotSupportedHere:

@@ -121,6 +121,7 @@ NOT_GENERATED = {
     ("AllergyIntolerance", "category"),
     ("AllergyIntolerance", "clinical-status"),
     ("Condition", "verification-status"),
+    ("Questionnaire", "name"),
     ("ValueSet", "expansion"),
 }
 

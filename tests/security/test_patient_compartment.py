@@ -159,7 +159,7 @@ def test_what_was_moved_to_another_record_took_its_past_along(
     problem(bob.app.get(f"{path}/_history"), 404)
 
 
-@pytest.mark.parametrize("type_", ["Binary", "Bundle", "Subscription", "Task", "Parameters"])
+@pytest.mark.parametrize("type_", ["Bundle", "Subscription", "Task", "Parameters"])
 def test_types_of_no_record_are_closed(fhir: FhirHttp, alice: Record, type_: str) -> None:
     problem(alice.app.get(f"{type_}/1"), 403)
     problem(alice.app.get(type_), 403)

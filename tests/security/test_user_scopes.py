@@ -10,8 +10,10 @@ from fhir_server.errors import Invalid
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import decide
 from fhir_server.policy.scopes import parse_scopes
+from fhir_server.policy.situation import Situation
 from tests.examples import body, create, entries, observation, problem, total
 from tests.http_client import FhirHttp
+from tests.records import DOCTOR, open_record, represent
 from tests.running_server import RunningServer
 from tests.security.conftest import Record
 from tests.security.granular_record import LABORATORY, build_record
@@ -30,7 +32,7 @@ def test_a_person_reaches_their_own_record(server: RunningServer, alice: Record,
     assert opens(app, alice)
     assert not opens(app, bob)
     assert total(app, "Observation?") == total(alice.app, "Observation?")
-    problem(app.get("Binary/1"), 403)
+    problem(app.get("Binary/1"), 404)
     problem(app.post("Organization", {"resourceType": "Organization", "name": "x"}), 403)
     assert app.get("Organization").status_code == 200
 
@@ -43,18 +45,23 @@ def test_a_representative_without_a_record_reaches_none(server: RunningServer, a
 
 
 def test_a_representative_reaches_the_record_of_the_token(
-    server: RunningServer, alice: Record, bob: Record
+    server: RunningServer, fhir: FhirHttp, alice: Record, bob: Record
 ) -> None:
     app = server.client(SCOPE, alice.patient, "RelatedPerson/7")
+    problem(app.get(alice.pulse), 403)
+    open_record(fhir, alice.patient)
+    represent(fhir, alice.patient, "RelatedPerson/7")
     assert opens(app, alice)
     assert not opens(app, bob)
 
 
 @pytest.mark.parametrize("kind", ["Practitioner", "PractitionerRole"])
 def test_a_professional_with_a_patient_reaches_that_record_alone(
-    server: RunningServer, alice: Record, bob: Record, kind: str
+    server: RunningServer, fhir: FhirHttp, alice: Record, bob: Record, kind: str
 ) -> None:
-    app = server.client(SCOPE, alice.patient, f"{kind}/7")
+    for record in (alice, bob):
+        open_record(fhir, record.patient, authorisation=[f"{kind}/7"])
+    app = server.client(SCOPE, alice.patient, f"{kind}/7", activity=DOCTOR)
     assert opens(app, alice)
     assert not opens(app, bob)
     stored = create(app, observation(f"Patient/{alice.patient}"))
@@ -65,12 +72,17 @@ def test_a_professional_with_a_patient_reaches_that_record_alone(
         assert bob.patient not in app.get(f"{path}?_count=200").text
 
 
-def test_a_professional_without_a_patient_reaches_what_the_scopes_name(
-    server: RunningServer, alice: Record, bob: Record
+def test_a_professional_without_a_patient_opens_one_record_at_a_time(
+    server: RunningServer, fhir: FhirHttp, alice: Record, bob: Record
 ) -> None:
-    app = server.client("user/Observation.rs user/Patient.rs", fhir_user="Practitioner/7")
+    for record in (alice, bob):
+        open_record(fhir, record.patient, authorisation=["Practitioner/7"])
+    app = server.client("user/Observation.rs user/Patient.rs", fhir_user="Practitioner/7", activity=DOCTOR)
     assert opens(app, alice)
     assert opens(app, bob)
+    assert total(app, f"Observation?patient={alice.patient}") > 0
+    problem(app.get(f"Observation?patient={alice.patient},{bob.patient}"), 403)
+    problem(app.get("Observation"), 403)
     problem(app.get("Encounter"), 403)
 
 
@@ -82,8 +94,9 @@ def test_the_person_may_be_an_absolute_url(server: RunningServer, alice: Record,
 
 def test_conditions_hold_for_people_too(server: RunningServer, fhir: FhirHttp) -> None:
     record = build_record(fhir, "ulla")
+    open_record(fhir, record.patient, authorisation=["Practitioner/7"])
     for patient_id, fhir_user in ((None, f"Patient/{record.patient}"), (record.patient, "Practitioner/7")):
-        app = server.client(f"user/Observation.rs?{LABORATORY}", patient_id, fhir_user)
+        app = server.client(f"user/Observation.rs?{LABORATORY}", patient_id, fhir_user, activity=DOCTOR)
         found = entries(body(app.get("Observation")))
         assert {f"Observation/{row['resource']['id']}" for row in found} == {
             record.laboratory,
@@ -109,13 +122,23 @@ def test_what_is_no_person_gets_no_token_and_reaches_nothing(server: RunningServ
         server.client(SCOPE, fhir_user=fhir_user)
     scopes = parse_scopes(SCOPE, server.inside.definitions.resource_types)
     context = AccessContext("app", "t", scopes, "1", fhir_user, ("1",))
-    assert not decide(context, "Observation", "r", {"p": "1"})
+    assert not decide(Situation(context), "Observation", "r", {"p": "1", "iv": 0})
 
 
 def test_several_records_of_a_holder_are_open_together() -> None:
     scopes = parse_scopes(SCOPE, ("Observation", "Patient"))
     context = AccessContext("app", "t", scopes, fhir_user="Patient/1", patients=("2", "3"))
-    assert [decide(context, "Observation", "u", {"p": p}) for p in "1234"] == [True, True, True, False]
-    assert not decide(context, "Observation", "r", {})
+    assert [decide(Situation(context), "Observation", "u", {"p": p, "iv": 0}) for p in "1234"] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert not decide(Situation(context), "Observation", "r", {})
     one = replace(context, patient="2")
-    assert [decide(one, "Observation", "u", {"p": p}) for p in "1234"] == [False, True, False, False]
+    assert [decide(Situation(one), "Observation", "u", {"p": p, "iv": 0}) for p in "1234"] == [
+        False,
+        True,
+        False,
+        False,
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.people import KEY, add_account
+from tests.records import open_record, represent
 from tests.running_server import RunningServer, run_server
 
 SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
@@ -24,10 +25,14 @@ def add_people(server: RunningServer) -> None:
     """Fills a server with the people that the tests of login use."""
     fhir = server.client()
     for number, given in (("1", "Zoé"), ("2", "Léa"), ("3", "Tom")):
-        person = {"name": [{"family": f"Essai{number}", "given": [given]}], "birthDate": "1980-02-03"}
+        traits = {"name": [{"family": f"Essai{number}", "given": [given]}], "birthDate": "1980-02-03"}
         ins = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": f"2800299000{number}0{number}"}
-        resource = {"resourceType": "Patient", "id": f"p{number}", "identifier": [ins], **person}
+        resource = {"resourceType": "Patient", "id": f"p{number}", "identifier": [ins], **traits}
         assert fhir.put(f"Patient/p{number}", resource).status_code == 201
+        open_record(fhir, f"p{number}", authorisation=["Practitioner/dr"])
+    for child in ("p2", "p3"):
+        for person in ("RelatedPerson/r1", "RelatedPerson/r2"):
+            represent(fhir, child, person)
     add_account(server, "zoe", fhir_user="Patient/p1", patients=["p1"], display="Zoé Essai1")
     add_account(server, "zoe2", fhir_user="Patient/p2", patients=["p2"], totp_key=KEY, display="Léa Essai2")
     add_account(server, "parent", "representative", fhir_user="RelatedPerson/r1", patients=["p2", "p3"])

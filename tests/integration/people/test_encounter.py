@@ -123,7 +123,7 @@ def test_an_encounter_that_went_away_meanwhile_is_not_told(server: RunningServer
 def test_a_professional_chooses_with_her_own_rights_and_leaves_a_trace(server: RunningServer) -> None:
     browser, client_id = ask(server, "medecin", "openid launch/encounter user/Encounter.rs")
     browser.submit("/auth/activity", activity="0")
-    page = browser.submit("/auth/patient", search="essai1")
+    page = browser.submit("/auth/patient", search="2800299000101")
     browser.send("/auth/patient", page.forms[-1].data({"patient": "p1"}))
     browser.submit(WHERE, encounter="mid")
     browser.submit("/auth/consent", decision="allow")

@@ -104,6 +104,8 @@ MATCHES = {
     ],
     "Observation?derived-from:Observation.derived-from:Observation.code=718-7": ["Observation/c"],
     "Observation?patient:Patient._id=p2": ["Observation/c"],
+    # A member may be a Device, whose manufacturer is a text, or a Medication, whose manufacturer is none.
+    "Group?member.manufacturer._lastUpdated=gt2000": [],
     "Patient?_has:Observation:patient:code=2339-0": ["Patient/p1"],
     "Patient?_has:Observation:patient:code=718-7&_sort=_id": ["Patient/p1", "Patient/p2"],
     "Patient?_has:Observation:patient:code=718-7&_has:Condition:subject:code:missing=true": ["Patient/p2"],

@@ -10,14 +10,18 @@ from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import constrain
 from fhir_server.policy.reach import EVERYTHING
 from fhir_server.policy.scopes import parse_scopes
+from fhir_server.policy.situation import Situation
 
 TYPES = ("Observation", "Patient")
 FINAL, AMENDED = "status=final|", "status=amended|"
 RECORD = {"p": {"$eq": "1"}}
+TOLD = {"iv": {"$lte": 0}}
+"""What the holder was told of."""
 
 
 def reach_filter(text: str, patient: str = "") -> dict[str, Any]:
-    return constrain(AccessContext("app", "t", parse_scopes(text, TYPES), patient), "Observation", "r").filter
+    context = AccessContext("app", "t", parse_scopes(text, TYPES), patient)
+    return constrain(Situation(context), "Observation", "r").filter
 
 
 @pytest.mark.parametrize(
@@ -25,20 +29,20 @@ def reach_filter(text: str, patient: str = "") -> dict[str, Any]:
     [
         ("system/*.rs", {}),
         ("system/Observation.rs?status=final system/*.r", {}),
-        ("patient/*.read", RECORD),
-        ("patient/Observation.rs?status=final patient/*.rs", RECORD),
+        ("patient/*.read", RECORD | {"$and": [TOLD]}),
+        ("patient/Observation.rs?status=final patient/*.rs", RECORD | {"$and": [TOLD]}),
         (
             "patient/Observation.rs?status=final patient/Observation.s",
-            RECORD | {"$and": [{"t": {"$eq": FINAL}}]},
+            RECORD | {"$and": [{"t": {"$eq": FINAL}}, TOLD]},
         ),
         ("system/Observation.rs?status=final", {"$and": [{"t": {"$eq": FINAL}}]}),
         (
             "patient/Observation.r?status=final patient/Observation.r?status=amended,final",
-            RECORD | {"$and": [{"t": {"$in": [AMENDED, FINAL]}}]},
+            RECORD | {"$and": [{"t": {"$in": [AMENDED, FINAL]}}, TOLD]},
         ),
         (
             "patient/Observation.rs system/Observation.rs?status=final",
-            {"$or": [RECORD, {"$and": [{"t": {"$eq": FINAL}}]}]},
+            {"$or": [RECORD | {"$and": [TOLD]}, {"$and": [{"t": {"$eq": FINAL}}]}]},
         ),
     ],
 )
@@ -48,7 +52,7 @@ def test_scopes_become_the_smallest_filter(text: str, expected: dict[str, Any]) 
 
 def test_a_token_without_condition_shares_one_reach() -> None:
     context = AccessContext("app", "t", parse_scopes("system/*.rs", TYPES))
-    assert constrain(context, "Observation", "r") is EVERYTHING
+    assert constrain(Situation(context), "Observation", "r") is EVERYTHING
     assert EVERYTHING.filter == EVERYTHING.past_filter == {}
     assert EVERYTHING.is_everything
     assert not EVERYTHING.is_in_records
@@ -56,7 +60,7 @@ def test_a_token_without_condition_shares_one_reach() -> None:
 
 def test_rows_of_the_history_are_asked_by_their_logical_id() -> None:
     context = AccessContext("app", "t", parse_scopes("system/Observation.rs?_id=a,b", TYPES))
-    reach = constrain(context, "Observation", "r")
+    reach = constrain(Situation(context), "Observation", "r")
     assert "'_id': {'$in': ['a', 'b']}" in str(reach.filter)
     assert "'id': {'$in': ['a', 'b']}" in str(reach.past_filter)
     assert "_id" not in str(reach.past_filter)

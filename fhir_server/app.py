@@ -73,7 +73,8 @@ class Server:
         self.oauth = open_stores(self.documents, settings)
         self.tokens = self.oauth.tokens
         self.state = State(self.mongo)
-        self.audit = AuditRecorder(AuditTrail(self.mongo))
+        policies = RecordPolicies(self.mongo)
+        self.audit = AuditRecorder(AuditTrail(self.mongo), policies.treating)
         self.authenticator = Authenticator(
             self.tokens, self.oauth.replays, settings.base_url, settings.token_cache_seconds
         )
@@ -87,7 +88,7 @@ class Server:
             Transactions(self.mongo, settings.base_url),
             self.audit,
             Artefacts(profiles),
-            RecordPolicies(self.mongo),
+            policies,
             self.habilitations.readable,
             settings.base_url,
         )

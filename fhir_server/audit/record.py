@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from fhir_server.audit.event import Access, Caller, build_event, merge_accesses
 from fhir_server.audit.index import index_event
+from fhir_server.audit.notifications import Treating, notify
 from fhir_server.audit.security_event import SecurityEvent, build_security_event
 from fhir_server.audit.template import fill_event
 from fhir_server.fhir.instant import format_instant, now_ms
@@ -20,18 +21,25 @@ from fhir_server.fhir.logical_id import new_id
 from fhir_server.search.index import IndexEntries, extract_index
 from fhir_server.search.primary_date import sort_key
 from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.mongo import AUDIT, OUTBOX
 from fhir_server.storage.stored import Document, join_document
 
 _OBSERVER = "DMP FHIR server"
+_REMEMBERED = 50_000
+
+
+def _nobody(_patient: str, _now: int) -> tuple[str, ...]:
+    return ()
 
 
 class _Waiting:
     """One request's events in the queue."""
 
-    __slots__ = ("error", "events", "leads", "turn")
+    __slots__ = ("error", "events", "leads", "notifications", "turn")
 
-    def __init__(self, events: list[Document]) -> None:
+    def __init__(self, events: list[Document], notifications: Sequence[Document] = ()) -> None:
         self.events = events
+        self.notifications = notifications
         # A bare lock, held until it is this request's turn: an Event costs four times as much.
         self.turn = threading.Lock()
         self.leads = False
@@ -41,17 +49,25 @@ class _Waiting:
 class AuditRecorder:
     """Records accesses; one per process, shared by threads."""
 
-    def __init__(self, trail: AuditTrail) -> None:
+    def __init__(self, trail: AuditTrail, treating: Treating = _nobody) -> None:
+        """`treating` tells who is the médecin traitant of a patient."""
         self._trail = trail
+        self._treating = treating
+        self._told: dict[str, None] = {}
+        """What this process has seen queued and is told once: nobody asks the database again."""
         self._lock = threading.Lock()
         self._queue: list[_Waiting] = []
         self._busy = False
 
     def record(self, accesses: Sequence[Access], caller: Caller) -> None:
         """Returns when the AuditEvents of these accesses are journaled by a majority, or raises."""
-        events = self.build(accesses, caller)
-        if events:
-            self._commit(_Waiting(events))
+        traces = self.build(accesses, caller)
+        if not traces:
+            return
+        notifications = traces.get(OUTBOX, [])
+        self._commit(_Waiting(traces[AUDIT], notifications))
+        if notifications:
+            self._remember(notifications)
 
     def record_security(self, event: SecurityEvent) -> None:
         """Returns when the AuditEvent of a login, token, grant or client is journaled, or raises."""
@@ -60,11 +76,29 @@ class AuditRecorder:
         index = extract_index(resource, recorded)
         self._commit(_Waiting([join_document(event_id, encode_json(resource), recorded, index)]))
 
-    def build(self, accesses: Sequence[Access], caller: Caller) -> list[Document]:
-        """Returns the AuditEvents of these accesses as they are stored; each of them needs to be stored."""
+    def build(self, accesses: Sequence[Access], caller: Caller) -> dict[str, list[Document]]:
+        """Returns what these accesses leave, by collection: AuditEvents, and notifications if any.
+
+        All of it needs to be stored, together.
+        """
+        if not accesses:
+            return {}
         recorded = now_ms()
         instant = format_instant(recorded)
-        return [_build_row(access, caller, recorded, instant) for access in merge_accesses(accesses)]
+        rows = [_build_row(access, caller, recorded, instant) for access in merge_accesses(accesses)]
+        traces = {AUDIT: rows}
+        if caller.fhir_user:
+            told = self._told
+            queued = [r for r in notify(accesses, caller, recorded, self._treating) if r["_id"] not in told]
+            if queued:
+                traces[OUTBOX] = queued
+        return traces
+
+    def _remember(self, notifications: Sequence[Document]) -> None:
+        with self._lock:
+            if len(self._told) > _REMEMBERED:
+                self._told = {}
+            self._told.update({row["_id"]: None for row in notifications if row.get("once")})
 
     def _commit(self, mine: _Waiting) -> None:
         with self._lock:
@@ -84,7 +118,10 @@ class AuditRecorder:
         with self._lock:
             group, self._queue = self._queue, []
         try:
-            self._trail.append([event for waiting in group for event in waiting.events])
+            events = [event for waiting in group for event in waiting.events]
+            # Two requests of one group may tell the same for the first time.
+            queued = {row["_id"]: row for waiting in group for row in waiting.notifications}
+            self._trail.append(events, list(queued.values()))
         except BaseException as error:
             for waiting in group:
                 waiting.error = error
@@ -106,6 +143,11 @@ def _build_row(access: Access, caller: Caller, recorded: int, instant: str) -> D
     if filled is not None:
         ranges = [{"k": "date", "lo": recorded, "hi": recorded + 1}]
         index = IndexEntries(filled.patients, filled.tokens, ranges, sort_key(recorded, event_id))
-        return join_document(event_id, filled.raw, recorded, index)
-    event = build_event(access, caller, event_id, instant, _OBSERVER)
-    return join_document(event_id, encode_json(event), recorded, index_event(event, access, caller, recorded))
+        row = join_document(event_id, filled.raw, recorded, index)
+    else:
+        event = build_event(access, caller, event_id, instant, _OBSERVER)
+        index = index_event(event, access, caller, recorded)
+        row = join_document(event_id, encode_json(event), recorded, index)
+    if access.labels:
+        row["vis"], row["iv"] = access.labels, access.hidden_until
+    return row

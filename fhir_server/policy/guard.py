@@ -30,7 +30,7 @@ from fhir_server.policy.situation import Situation
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.loads import Note
-from fhir_server.storage.mongo import AUDIT, Document
+from fhir_server.storage.mongo import Document
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
@@ -257,8 +257,8 @@ class GuardedStore:
         else:
             # What the request has accessed so far goes into the same transaction as its write.
             accesses = [*self._accesses, _access("create", stored)]
-            events = self._database.recorder.build(accesses, self._caller)
-            self._database.transactions.insert(resource_type, document, events)
+            traces = self._database.recorder.build(accesses, self._caller)
+            self._database.transactions.insert(resource_type, document, traces)
             self._accesses = []
         return stored
 
@@ -277,7 +277,7 @@ class GuardedStore:
             if self._note_within is not None:
                 self._note_within(writes.session)
             accesses = [*self._accesses, *inner._accesses]
-            writes.insert_all({AUDIT: self._database.recorder.build(accesses, self._caller)})
+            writes.insert_all(self._database.recorder.build(accesses, self._caller))
             return result
 
         result = self._database.transactions.run(names, run)
@@ -396,4 +396,5 @@ class GuardedStore:
 
 def _access(interaction: str, stored: Stored) -> Access:
     reference = f"{stored.reference}/_history/{stored.version}"
-    return Access(interaction, stored.resource_type, stored.patient, (reference,))
+    hiding = (stored.labels, stored.hidden_until)
+    return Access(interaction, stored.resource_type, stored.patient, (reference,), "", "", *hiding)

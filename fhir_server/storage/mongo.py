@@ -45,6 +45,7 @@ STATE = "state"
 RECORD_POLICIES = "record_policies"
 PAST_POLICIES = "past_policies"
 HABILITATIONS = "habilitations"
+OUTBOX = "outbox"
 
 DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
@@ -86,6 +87,10 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     RECORD_POLICIES: (),
     PAST_POLICIES: (),
     HABILITATIONS: (),
+    OUTBOX: (
+        IndexModel([("created", 1)], name="waiting", partialFilterExpression={"delivered": {"$eq": False}}),
+        IndexModel([("recipient", 1), ("created", -1)], name="recipient"),
+    ),
     # A lock only has to outlive the transactions that race for it.
     LOCKS: (IndexModel([("at", ASCENDING)], name="expiry", expireAfterSeconds=86_400),),
 }

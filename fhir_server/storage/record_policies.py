@@ -36,3 +36,9 @@ class RecordPolicies:
             if current is not None and current["epoch"] == epoch:
                 return current
             return self._mongo.collection(PAST_POLICIES).find_one({"_id": {"$eq": f"{patient}/{epoch}"}})
+
+    def treating(self, patient: str, now: int) -> list[str]:
+        """Returns the médecins traitants of a patient at a moment (ms)."""
+        stored = self.find(patient) or {}
+        spans = stored.get("treating", {})
+        return [actor for actor, (since, until) in spans.items() if since <= now < until]

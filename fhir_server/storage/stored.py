@@ -56,6 +56,10 @@ class Stored:
     """JSON as it was stored; empty when deleted."""
     deleted: bool
     patient: str
+    labels: int = 0
+    """Visibility labels, as bits."""
+    hidden_until: int = 0
+    """Until when it is hidden from the patient, ms."""
     container: str = ""
     """Type/id of the resource that contains it; "" for what stands by itself."""
 
@@ -146,6 +150,8 @@ def read_document(resource_type: str, document: Document) -> Stored:
         b"" if deleted else decompress(document["z"]),
         deleted,
         document.get("p", ""),
+        document.get("vis", 0),
+        document.get("iv", 0),
     )
 
 

@@ -33,6 +33,7 @@ from fhir_server.storage.mongo import (
     DUPLICATE_KEY,
     HISTORY,
     LOCKS,
+    OUTBOX,
     PAST_POLICIES,
     RECORD_POLICIES,
     Document,
@@ -40,6 +41,7 @@ from fhir_server.storage.mongo import (
     translated,
     unreachable,
 )
+from fhir_server.storage.outbox import queue
 from fhir_server.storage.record_fields import RecordFields
 from fhir_server.storage.stored import (
     Stored,
@@ -67,20 +69,24 @@ class Transactions:
         self._mongo = mongo
         self._base_url = base_url
 
-    def insert(self, resource_type: str, document: Document, events: Sequence[Document]) -> None:
-        """Writes one new resource and its AuditEvents in one round trip."""
-        documents = {AUDIT: [*events]} if events else {}
+    def insert(
+        self, resource_type: str, document: Document, traces: Mapping[str, Sequence[Document]]
+    ) -> None:
+        """Writes one new resource, its AuditEvents and its notifications in one round trip."""
+        documents = {name: [*rows] for name, rows in traces.items() if rows}
+        # What may be there already is no plain insert.
+        is_plain = not any(row.get("once") for row in documents.get(OUTBOX, ()))
         documents.setdefault(resource_type, []).append(document)  # it may be an AuditEvent itself
         with translated(), _size_checked():
             for name in documents:
                 self._mongo.prepared(name)
-            if not self._mongo.direct.insert_together(documents):
+            if not (is_plain and self._mongo.direct.insert_together(documents)):
                 self._run_once(lambda unit: unit.insert_all(documents))
 
     def run(self, resource_types: Iterable[str], work: Callable[[WriteSession], T]) -> T:
         """Runs `work` in one transaction; it may run several times and acts through its session only."""
         with translated(), _size_checked():
-            for name in {*resource_types, HISTORY, LOCKS, AUDIT, RECORD_POLICIES, PAST_POLICIES}:
+            for name in {*resource_types, HISTORY, LOCKS, AUDIT, OUTBOX, RECORD_POLICIES, PAST_POLICIES}:
                 self._mongo.prepared(name)
             for attempt in range(_ATTEMPTS):
                 try:
@@ -185,6 +191,8 @@ class WriteSession:
 
     def flush(self) -> None:
         """Writes the waiting inserts, one round trip per collection."""
+        if notifications := self._inserts.pop(OUTBOX, None):
+            queue(self._mongo, notifications, self.session)
         for name, documents in self._inserts.items():
             self._mongo.collection(name).insert_many(documents, ordered=True, session=self.session)
         self._inserts = {}

@@ -24,7 +24,7 @@ class Trail:
         self.entered = threading.Event()
         self.error: BaseException | None = None
 
-    def append(self, events: list[Any]) -> None:
+    def append(self, events: list[Any], _notifications: list[Any]) -> None:
         self.entered.set()
         assert self.gate.wait(10)
         if self.error is not None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fhir_server.audit.activity import NO_ACTIVITY, Activity
 from fhir_server.audit.record import AuditRecorder
+from fhir_server.audit.sealing import Sealing
 from fhir_server.auth.bearer import Authenticator
 from fhir_server.auth.discovery import build_metadata, oauth_uris
 from fhir_server.auth.stores import open_stores
@@ -41,6 +42,7 @@ from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth.access_tokens import TokenFacts
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
+from fhir_server.storage.seals import Seals
 from fhir_server.storage.sessions import Sessions
 from fhir_server.storage.state import State
 from fhir_server.storage.transactions import Transactions
@@ -75,6 +77,8 @@ class Server:
         self.state = State(self.mongo)
         policies = RecordPolicies(self.mongo)
         self.audit = AuditRecorder(AuditTrail(self.mongo), policies.treating)
+        self.seals = Seals(self.mongo)
+        self.sealing = Sealing(self.seals, settings.audit_seal_seconds)
         self.authenticator = Authenticator(
             self.tokens, self.oauth.replays, settings.base_url, settings.token_cache_seconds
         )
@@ -103,6 +107,14 @@ class Server:
             update_create=settings.update_create,
             validation=settings.validation,
         )
+
+    def start_threads(self) -> None:
+        """Starts what works beside the requests of this process, once."""
+        self.sealing.start()
+
+    def stop_threads(self) -> None:
+        """Ends what works beside the requests."""
+        self.sealing.stop()
 
     def _page_secret(self) -> bytes:
         """The secret of the page seal, shared by all workers through the settings or the database."""
@@ -253,6 +265,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     proxies = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     install_access_log(app)
+    # A thread does not live on in a fork: each worker starts its own with its first request.
+    app.before_request(server.start_threads)
     app.register_blueprint(build_health(server.mongo.ping))
     prefix = urlsplit(settings.base_url).path or "/fhir"
     api = install_auth(app, server, server.logins.current, lambda reason: pages.refusal(reason))

@@ -47,6 +47,7 @@ class Settings:
     request_timeout_ms: int
     database_wait_ms: int
     token_cache_seconds: int
+    audit_seal_seconds: int
     issuer_url: str
     code_seconds: int
     access_token_seconds: int
@@ -221,6 +222,14 @@ SETTINGS: tuple[Setting, ...] = (
         60_000,
     ),
     Setting("TOKEN_CACHE_SECONDS", INTEGER, "5", "How long a worker trusts a token it has read.", 0, 300),
+    Setting(
+        "AUDIT_SEAL_SECONDS",
+        INTEGER,
+        "60",
+        "How often a worker seals the audit trail; 0: only `fhir-server audit seal` does.",
+        0,
+        86_400,
+    ),
     Setting(
         "ISSUER_URL",
         URL,

@@ -65,7 +65,12 @@ def run_server(mongodb_uri: str, database_name: str, **settings: str) -> Iterato
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        defaults = {"MONGODB_URI": mongodb_uri, "MONGODB_DATABASE": database_name, "PORT": str(port)}
+        defaults = {
+            "MONGODB_URI": mongodb_uri,
+            "MONGODB_DATABASE": database_name,
+            "PORT": str(port),
+            "AUDIT_SEAL_SECONDS": "0",
+        }
         settings = {name: value.replace("{port}", str(port)) for name, value in settings.items()}
         app = create_app(
             load_settings({**defaults, "LOG_LEVEL": "WARNING", "LOG_FORMAT": "text", **settings})
@@ -79,6 +84,7 @@ def run_server(mongodb_uri: str, database_name: str, **settings: str) -> Iterato
         try:
             yield RunningServer(inside.settings.base_url, app, inside)
         finally:
+            inside.stop_threads()
             http.shutdown()
             thread.join()
             http.server_close()

@@ -6,6 +6,7 @@ import click
 
 from fhir_server.cli import (
     account,
+    audit,
     check,
     client,
     definitions,
@@ -32,6 +33,7 @@ for command in (
     token.token,
     account.account,
     client.client,
+    audit.audit,
     reindex.reindex,
     explain.explain,
     check.check,

@@ -46,6 +46,8 @@ RECORD_POLICIES = "record_policies"
 PAST_POLICIES = "past_policies"
 HABILITATIONS = "habilitations"
 OUTBOX = "outbox"
+SEALS = "seals"
+SEAL_HEADS = "seal_heads"
 
 DUPLICATE_KEY = 11000
 _SNAPSHOT_UNAVAILABLE = 246
@@ -69,10 +71,11 @@ RESOURCE_INDEXES = (
 )
 LOCATION_INDEXES = (*RESOURCE_INDEXES, IndexModel([(POSITION, GEOSPHERE)], name="position"))
 # An AuditEvent is written on every access: it is asked by patient, by token or by time, never by
-# range or change, so it carries two indexes instead of five.
+# range or change, and sealed in the order of its time, so it carries three indexes instead of five.
 AUDIT_INDEXES = (
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
     IndexModel([("t", 1), ("sk", -1)], name=TOKEN_INDEX),
+    IndexModel([("lu", 1), ("_id", 1)], name="sealing"),
 )
 OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     HISTORY: (
@@ -87,6 +90,8 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     RECORD_POLICIES: (),
     PAST_POLICIES: (),
     HABILITATIONS: (),
+    SEALS: (),
+    SEAL_HEADS: (),
     OUTBOX: (
         IndexModel([("created", 1)], name="waiting", partialFilterExpression={"delivered": {"$eq": False}}),
         IndexModel([("recipient", 1), ("created", -1)], name="recipient"),

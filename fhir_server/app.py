@@ -42,6 +42,7 @@ from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth.access_tokens import TokenFacts
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
+from fhir_server.storage.revocations import Revocations
 from fhir_server.storage.seals import Seals
 from fhir_server.storage.sessions import Sessions
 from fhir_server.storage.state import State
@@ -82,6 +83,7 @@ class Server:
         self.authenticator = Authenticator(
             self.tokens, self.oauth.replays, settings.base_url, settings.token_cache_seconds
         )
+        self.revocations = Revocations(self.mongo, self.authenticator.forget)
         resources = Resources(self.mongo)
         self._conformance = with_sources(PostedDefinitions(resources))
         profiles = settings.artefacts / "profiles"
@@ -99,22 +101,18 @@ class Server:
         self.seal = PageSeal(self._page_secret)
         self.accounts = Accounts(self.documents)
         self.logins = Logins(self.accounts, Sessions(self.documents), settings.issuer_url, self._forms_key)
-        self._limits = Limits(
-            max_depth=settings.max_depth,
-            max_bundle_entries=settings.max_bundle_entries,
-            default_count=settings.default_count,
-            max_count=settings.max_count,
-            update_create=settings.update_create,
-            validation=settings.validation,
-        )
+        self._limits = _limits(settings)
 
     def start_threads(self) -> None:
         """Starts what works beside the requests of this process, once."""
         self.sealing.start()
+        if self.settings.token_cache_seconds:
+            self.revocations.start()
 
     def stop_threads(self) -> None:
         """Ends what works beside the requests."""
         self.sealing.stop()
+        self.revocations.stop()
 
     def _page_secret(self) -> bytes:
         """The secret of the page seal, shared by all workers through the settings or the database."""
@@ -224,6 +222,17 @@ class Server:
         for resource_type in _SEARCH_WARM_UP:
             extract_index({"resourceType": resource_type, "id": "x"}, 0, self.settings.base_url)
             validate_resource({"resourceType": resource_type})
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_depth=settings.max_depth,
+        max_bundle_entries=settings.max_bundle_entries,
+        default_count=settings.default_count,
+        max_count=settings.max_count,
+        update_create=settings.update_create,
+        validation=settings.validation,
+    )
 
 
 def check_grant(scopes: Scopes, patient: str, fhir_user: str = "") -> None:

@@ -1,7 +1,8 @@
 """Access token → AccessContext, by Authlib's resource protector. RFC 6750, RFC 9449 §7
 
 A worker trusts a token it has read for TOKEN_CACHE_SECONDS, so a read costs no round trip for its
-token and a revoked token, grant or client stops within that time.
+token and a revoked token, grant or client stops within that time; as a rule at once, because `forget`
+is called when something is taken back (storage/revocations.py).
 """
 
 from __future__ import annotations
@@ -73,6 +74,13 @@ class _Tokens:
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, _Token]] = OrderedDict()
         self._lock = threading.Lock()
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        """Reads every token anew: something was taken back."""
+        with self._lock:
+            self._forgotten += 1
+            self._cache.clear()
 
     def find(self, text: str) -> _Token | None:
         """Returns a token, None when there is none."""
@@ -81,6 +89,7 @@ class _Tokens:
         now = time.monotonic()
         with self._lock:
             cached = self._cache.get(text)
+            forgotten = self._forgotten
         if cached is not None and cached[0] > now:
             return cached[1]
         row = self._tokens.find(text)
@@ -88,6 +97,8 @@ class _Tokens:
             return None
         token = _read(row, self._base_url, revoked=not self._tokens.stands(row))
         with self._lock:
+            if forgotten != self._forgotten:
+                return token  # it may have been taken back since it was read: the next request looks again
             self._cache[text] = (now + self._cache_seconds, token)
             self._cache.move_to_end(text)
             if len(self._cache) > _CACHED:
@@ -157,12 +168,16 @@ class Authenticator:
 
     def __init__(self, tokens: AccessTokens, replays: Replays, base_url: str, cache_seconds: int) -> None:
         self._protector: Any = ResourceProtector()
-        cached = _Tokens(tokens, cache_seconds, base_url)
+        cached = self._tokens = _Tokens(tokens, cache_seconds, base_url)
         parts = urlsplit(base_url)
         self._protector.register_token_validator(_BearerValidator(cached))
         self._protector.register_token_validator(
             _DpopValidator(cached, replays, f"{parts.scheme}://{parts.netloc}")
         )
+
+    def forget(self) -> None:
+        """Reads every token anew: something was taken back."""
+        self._tokens.forget()
 
     def authenticate(self, request: _Request, address: str, request_id: str) -> AccessContext:
         """Returns who asks; raises LoginRequired with the challenge of RFC 6750 §3."""

@@ -15,6 +15,12 @@ from fhir_server.fhir import Resource
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _ENTITY_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
+RULE_POLICY = "https://dmp-fhir.example.org/fhir/Policy/dmp-rule-"
+"""In agent.policy of whoever asked, before the code of the rule that decided."""
+
+EPOCH_DETAIL = "policy-epoch"
+"""entity.detail.type of the record, beside the epoch of the policy by which was decided."""
+
 _PROFILE = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 
 _REST = {
@@ -58,6 +64,10 @@ class Access:
     """Visibility labels of what was touched: who may not see it does not see the trace either."""
     hidden_until: int = 0
     """Until when it is hidden from the patient, ms."""
+    rule: str = ""
+    """Code of rules.csv: which rule decided; "" where none is told."""
+    epoch: int = 0
+    """Of the policy of the record by which it was decided; 0 where none was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +136,27 @@ def _agents(access: Access, caller: Caller, observer: str) -> list[Resource]:
         "who": {"identifier": {"value": caller.client_id}},
         "requestor": not caller.fhir_user,
     }
+    if access.rule and not caller.fhir_user:
+        client["policy"] = [f"{RULE_POLICY}{access.rule}"]
     if caller.address:
         client["network"] = {"address": caller.address, "type": "2"}
     agents = [client, {"type": _role(server_role), "who": {"display": observer}, "requestor": False}]
     if caller.fhir_user:
-        agents += [_person(caller), *place_of(caller.activity)]
+        agents += [_person(access, caller), *place_of(caller.activity)]
     return agents
 
 
-def _person(caller: Caller) -> Resource:
+def _person(access: Access, caller: Caller) -> Resource:
     system = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
     return {
         "type": {"coding": [{"system": system, "code": "IRCP", "display": "information recipient"}]},
         **role_of(caller.activity),
         "who": {"reference": caller.fhir_user},
         "requestor": True,
-        "policy": [f"urn:oauth:token:{caller.token_id}"],
+        "policy": [
+            f"urn:oauth:token:{caller.token_id}",
+            *([f"{RULE_POLICY}{access.rule}"] if access.rule else []),
+        ],
     }
 
 
@@ -162,7 +177,7 @@ def _entities(access: Access, caller: Caller) -> list[Resource]:
         )
     entities += [_touched(reference, access) for reference in access.references]
     if access.patient:
-        entities.append(_object(f"Patient/{access.patient}", "1", "1"))
+        entities.append(_record(access))
     entities.append(
         {
             "type": {
@@ -173,6 +188,13 @@ def _entities(access: Access, caller: Caller) -> list[Resource]:
         }
     )
     return entities
+
+
+def _record(access: Access) -> Resource:
+    record = _object(f"Patient/{access.patient}", "1", "1")
+    if access.epoch:
+        record["detail"] = [{"type": EPOCH_DETAIL, "valueString": str(access.epoch)}]
+    return record
 
 
 def _touched(reference: str, access: Access) -> Resource:

@@ -18,14 +18,16 @@ from fhir_server.search.entries import escape, hash_system
 from fhir_server.search.index import IndexEntries, extract_index
 from fhir_server.search.primary_date import sort_key
 
-_SPELLED = frozenset({"what", "type", "role", "query"})
+_SPELLED = frozenset({"what", "type", "role", "query", "detail"})
 _CODES = (("type", "entity-type"), ("role", "entity-role"))
 _PATIENT = "patient="
 
 
 def index_event(event: Resource, access: Access, caller: Caller, recorded: int) -> IndexEntries:
     """Returns what `extract_index` finds in the event that this access became at `recorded` (ms)."""
-    pattern = Access(access.interaction, "", access.patient and "x", denied=access.denied and "x")
+    pattern = Access(
+        access.interaction, "", access.patient and "x", denied=access.denied and "x", rule=access.rule
+    )
     observer = event["source"]["site"]
     same = _extract_same(pattern, replace(caller, request_id=""), observer)
     tokens = dict.fromkeys(same.tokens)

@@ -20,12 +20,13 @@ from fhir_server.search.index import extract_index
 _ID, _REFERRED, _PATIENT = "mark-of-the-id", "mark-of-the-resource", "mark-of-the-patient"
 _REQUEST, _TOKEN = "mark-of-the-request", "mark-of-the-token"
 _INSTANT, _ADDRESS = "1971-02-03T04:05:06.789Z", "203.0.113.213"
-_VERSION, _QUERY = "987654321987654321", "mark of the query"
+_VERSION, _QUERY, _EPOCH = "987654321987654321", "mark of the query", 123456789123456789
 _MARKS = {
     "id": _ID,
     "instant": _INSTANT,
     "resource": _REFERRED,
     "version": _VERSION,
+    "epoch": str(_EPOCH),
     "query": base64.b64encode(_QUERY.encode()).decode(),
     "patient": _PATIENT,
     "request": _REQUEST,
@@ -63,6 +64,8 @@ class _Kind:
     """What is touched is the Patient itself."""
     is_own: bool
     """The agent is the patient."""
+    rule: str
+    has_epoch: bool
     client_id: str
     fhir_user: str
     purpose: str
@@ -94,6 +97,8 @@ def fill_event(
         bool(access.patient),
         values["type"] == "Patient",
         is_own,
+        access.rule,
+        bool(access.epoch),
         caller.client_id,
         "" if is_own else caller.fhir_user,
         caller.purpose,
@@ -116,6 +121,7 @@ def _values(access: Access, caller: Caller) -> dict[str, str] | None:
     if access.denied or not (_PLAIN.fullmatch(request) and _PLAIN.fullmatch(caller.token_id)):
         return None
     values = {"type": "", "patient": access.patient, "request": request, "token": caller.token_id}
+    values["epoch"] = str(access.epoch)
     if access.query:
         values["query"] = base64.b64encode(access.query.encode()).decode()
     if _IP_V4.fullmatch(caller.address):
@@ -138,7 +144,7 @@ def _with_resource(values: dict[str, str], access: Access) -> dict[str, str] | N
 @lru_cache(maxsize=2048)
 def _template(kind: _Kind, observer: str) -> _Template | None:
     if _ANY_MARK.search(
-        "\n".join((kind.client_id, kind.fhir_user, kind.purpose, observer, str(kind.activity)))
+        "\n".join((kind.client_id, kind.fhir_user, kind.purpose, kind.rule, observer, str(kind.activity)))
     ):
         return None
     resource = _PATIENT if kind.is_patient else _REFERRED
@@ -148,6 +154,8 @@ def _template(kind: _Kind, observer: str) -> _Template | None:
         _PATIENT if kind.has_patient else "",
         (f"{kind.resource_type}/{resource}/_history/{_VERSION}",) if kind.resource_type else (),
         _QUERY if kind.has_query else "",
+        rule=kind.rule,
+        epoch=_EPOCH if kind.has_epoch else 0,
     )
     user = f"Patient/{_PATIENT}" if kind.is_own else kind.fhir_user
     caller = Caller(kind.client_id, _TOKEN, user, kind.purpose, kind.address, _REQUEST, kind.activity)

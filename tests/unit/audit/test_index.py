@@ -33,6 +33,8 @@ ACCESSES = st.builds(
     references=st.lists(REFERENCE, max_size=4).map(tuple),
     query=TEXT,
     denied=TEXT,
+    rule=st.sampled_from(("", "treating", "no-permit", "a%sb")),
+    epoch=st.sampled_from((0, 1, 77)),
 )
 TEXTS = st.one_of(st.just(""), st.text(max_size=20), st.builds("Organization/{}".format, ID))
 ACTIVITIES = st.builds(

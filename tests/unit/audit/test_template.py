@@ -32,7 +32,8 @@ def ordinary(draw: st.DrawFn) -> Access:
     references = (f"{resource_type}/{id_}/_history/{draw(st.integers(1, 99))}",)
     query = draw(st.one_of(st.just(""), st.text()))
     interaction = draw(st.sampled_from(INTERACTIONS))
-    return Access(interaction, resource_type, patient, draw(st.sampled_from((references, ()))), query)
+    told = {"rule": draw(st.sampled_from(("", "permit", "%(id)s"))), "epoch": draw(st.integers(0, 99))}
+    return Access(interaction, resource_type, patient, draw(st.sampled_from((references, ()))), query, **told)
 
 
 USERS = st.one_of(

@@ -36,6 +36,14 @@ _OPERATIONS = (
     {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"},
 )
 """Of every resource type."""
+_OPERATIONS_OF = {
+    "AuditEvent": (
+        {
+            "name": "dmp-explain",
+            "definition": "https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-explain",
+        },
+    ),
+}
 _NOT_OF = {
     # The trail is not read by words: its index is written on every access.
     "AuditEvent": frozenset({"_content", "_text"}),
@@ -113,7 +121,7 @@ def _resource(definitions: Definitions, name: str) -> Json:
         "searchRevInclude": ["*"],
         "searchInclude": ["*", *(f"{name}:{code}" for code in codes if parameters[code].type == "reference")],
         "searchParam": [_search_parameter(parameters[code]) for code in codes],
-        "operation": [dict(operation) for operation in _OPERATIONS],
+        "operation": [dict(operation) for operation in (*_OPERATIONS, *_OPERATIONS_OF.get(name, ()))],
     }
     return {key: value for key, value in row.items() if value != []}
 

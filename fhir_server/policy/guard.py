@@ -24,9 +24,11 @@ from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.policy.reach import Reach
 from fhir_server.policy.record_access import RecordAccess
+from fhir_server.policy.record_policy import RecordPolicy
 from fhir_server.policy.record_rules import Readable, Refused
 from fhir_server.policy.record_writes import RecordWrites
 from fhir_server.policy.situation import Situation
+from fhir_server.policy.traces import access_to
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.loads import Note
@@ -78,7 +80,7 @@ class GuardedStore:
 
     def _note(self, interaction: str, stored: Iterable[Stored]) -> None:
         for one in stored:
-            self.note(_access(interaction, one))
+            self.note(access_to(interaction, one))
 
     def note_failure(
         self, interaction: str, resource_type: str, error: FhirError, resource_id: str = ""
@@ -204,6 +206,10 @@ class GuardedStore:
             self._note_search(query, [one for one in found if one.resource_type == query.resource_type])
         return page
 
+    def policy_at(self, patient: str, epoch: int) -> RecordPolicy | None:
+        """Returns what the holder of a record had decided at an epoch; None where that is not known."""
+        return self._records.policy_at(patient, epoch)
+
     def explain(self, query: Query, limit: int) -> dict[str, Any]:
         """Returns how the database executes a search; nothing of what it finds."""
         return self._searches(query).explain(query, limit)
@@ -256,7 +262,7 @@ class GuardedStore:
             self._note("create", [stored])
         else:
             # What the request has accessed so far goes into the same transaction as its write.
-            accesses = [*self._accesses, _access("create", stored)]
+            accesses = [*self._accesses, access_to("create", stored)]
             traces = self._database.recorder.build(accesses, self._caller)
             self._database.transactions.insert(resource_type, document, traces)
             self._accesses = []
@@ -392,9 +398,3 @@ class GuardedStore:
         if self._writes is None:
             raise AssertionError("this write needs a transaction")
         return self._writes
-
-
-def _access(interaction: str, stored: Stored) -> Access:
-    reference = f"{stored.reference}/_history/{stored.version}"
-    hiding = (stored.labels, stored.hidden_until)
-    return Access(interaction, stored.resource_type, stored.patient, (reference,), "", "", *hiding)

@@ -61,6 +61,11 @@ class RecordAccess:
             known = self._known[patient] = read_policy(patient, stored)
         return known
 
+    def policy_at(self, patient: str, epoch: int) -> RecordPolicy | None:
+        """Returns what the holder had decided at an epoch; None where that is not known."""
+        stored = self._policies.at_epoch(patient, epoch)
+        return read_policy(patient, stored) if stored is not None else None
+
     def forget(self, patient: str) -> None:
         """Looks the policy up again: this request has changed it."""
         self._known.pop(patient, None)

@@ -17,6 +17,7 @@ from benchmarks.comparisons import COMPARISONS
 from benchmarks.dataset import Dataset, build_dataset
 from benchmarks.imports import measure_import
 from benchmarks.micro import measure_steps
+from benchmarks.revocation import measure_revocation
 from benchmarks.servers import find_mongod
 from benchmarks.start import measure_start
 from benchmarks.validating import measure_validation
@@ -24,7 +25,14 @@ from fhir_server.storage.embedded import EmbeddedMongo
 
 BUDGETS = Path(__file__).with_name("budgets.json")
 SHAPES = ((1, 4), (2, 4))
-MEASURES = ("steps", "validation", "start", *(comparison.name for comparison in COMPARISONS), "import")
+MEASURES = (
+    "steps",
+    "validation",
+    "start",
+    "revocation",
+    *(comparison.name for comparison in COMPARISONS),
+    "import",
+)
 
 
 def main() -> None:
@@ -52,6 +60,8 @@ def _measure_servers(options: argparse.Namespace, wanted: list[str]) -> dict[str
         data = build_dataset(mongo.uri, folder)
         if "start" in wanted:
             found |= measure_start(data, folder)
+        if "revocation" in wanted:
+            found |= measure_revocation(data, folder)
         found |= _compare(options, wanted, data, mongod, folder)
         if "import" in wanted:
             found |= measure_import(data, mongod, folder, os.environ.get("FHIR_BENCH_BUNDLES", ""))

@@ -27,7 +27,9 @@ def measure_revocation(data: Dataset, folder: Path) -> dict[str, float]:
     names = ("MONGODB_URI", "MONGODB_DATABASE")
     issuer = Server(load_settings({name: data.subject[name] for name in names}))
     seconds = []
-    with gunicorn("fhir_server.app:create_app()", data.subject | {"WORKERS": "2"}, folder) as running:
+    with gunicorn(
+        "fhir_server.app:create_app()", data.subject | {"WORKERS": "2", "THREADS": "4"}, folder
+    ) as running:
         lines = [http.client.HTTPConnection("127.0.0.1", running.port) for _ in range(_CONNECTIONS)]
         for number in range(_ROUNDS):
             token = issuer.issue_token(scope="system/*.rs", client_id="benchmarks")

@@ -96,3 +96,30 @@ def test_what_was_delivered_waits_no_more(server: RunningServer, record: str) ->
     assert outbox.mark_delivered([row["_id"]]) == 1
     assert outbox.mark_delivered([row["_id"]]) == 0
     assert outbox.waiting(10, f"Patient/{record}") == []
+
+
+def test_what_a_transaction_takes_back_is_not_told(server: RunningServer, record: str) -> None:
+    doctor = professional(server, "n1", record)
+    wrong = {**document(record), "status": "no such status"}
+    rows = [
+        {"resource": one, "request": {"method": "POST", "url": "DocumentReference"}}
+        for one in (document(record), wrong)
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": rows}
+    assert doctor.post("", bundle).status_code >= 400
+    assert told(server, record) == []
+    rows.pop()
+    assert doctor.post("", bundle).status_code == 200
+    assert told(server, record) == [("AJOUT_DOCUMENT", f"Patient/{record}")]
+
+
+def test_a_document_that_a_professional_changes_and_deletes_is_told(
+    server: RunningServer, record: str
+) -> None:
+    doctor = professional(server, "n1", record)
+    stored = create(doctor, document(record))
+    url = f"DocumentReference/{stored['id']}"
+    assert doctor.put(url, {**stored, "description": "changed"}).status_code == 200
+    assert doctor.delete(url).status_code in (200, 204)
+    codes = {code for code, _ in told(server, record)}
+    assert codes >= {"AJOUT_DOCUMENT", "MODIF_DOCUMENT", "SUPP_DOC"}

@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_server.audit.event import EPOCH_DETAIL, RULE_POLICY
 from fhir_server.audit.rules import rules
+from fhir_server.audit.told import tell_in_french
 from fhir_server.errors import Forbidden, Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import format_instant
@@ -39,6 +40,7 @@ def dmp_explain(exchange: Exchange) -> FhirResponse:
 def _decision(event: Resource, epoch: int) -> Iterator[Resource]:
     decision = "allowed" if event.get("outcome") == "0" else "denied"
     yield {"name": "decision", "valueCode": decision}
+    yield {"name": "event-fr", "valueString": tell_in_french(event)}
     rule = rules().get(_rule(event))
     if rule is not None:
         yield {"name": "rule", "valueCode": rule.code}

@@ -12,6 +12,7 @@ from fhir_server.fhir.labels import INVISIBLE_PATIENT, with_labels
 from fhir_server.storage.outbox import Outbox
 from tests.examples import create, observation, patient
 from tests.http_client import FhirHttp
+from tests.integration.audit.test_no_audit_no_answer import refusing_trail
 from tests.records import emergency, open_record, professional
 from tests.running_server import RunningServer
 
@@ -123,3 +124,13 @@ def test_a_document_that_a_professional_changes_and_deletes_is_told(
     assert doctor.delete(url).status_code in (200, 204)
     codes = {code for code, _ in told(server, record)}
     assert codes >= {"AJOUT_DOCUMENT", "MODIF_DOCUMENT", "SUPP_DOC"}
+
+
+def test_what_cannot_be_recorded_is_not_told_and_told_later(server: RunningServer, record: str) -> None:
+    doctor = professional(server, "n1", record)
+    with refusing_trail(server):
+        assert doctor.get("Observation").status_code >= 500
+        assert doctor.post("DocumentReference", document(record)).status_code >= 500
+    assert told(server, record) == []
+    assert doctor.get("Observation").status_code == 200
+    assert told(server, record) == [("ACCES_DMP_PS", f"Patient/{record}")]

@@ -54,6 +54,10 @@ class Access:
     query: str = ""
     denied: str = ""
     """Why it failed; "" when it did not."""
+    labels: int = 0
+    """Visibility labels of what was touched: who may not see it does not see the trace either."""
+    hidden_until: int = 0
+    """Until when it is hidden from the patient, ms."""
 
 
 @dataclass(frozen=True, slots=True)

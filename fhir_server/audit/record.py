@@ -106,6 +106,11 @@ def _build_row(access: Access, caller: Caller, recorded: int, instant: str) -> D
     if filled is not None:
         ranges = [{"k": "date", "lo": recorded, "hi": recorded + 1}]
         index = IndexEntries(filled.patients, filled.tokens, ranges, sort_key(recorded, event_id))
-        return join_document(event_id, filled.raw, recorded, index)
-    event = build_event(access, caller, event_id, instant, _OBSERVER)
-    return join_document(event_id, encode_json(event), recorded, index_event(event, access, caller, recorded))
+        row = join_document(event_id, filled.raw, recorded, index)
+    else:
+        event = build_event(access, caller, event_id, instant, _OBSERVER)
+        index = index_event(event, access, caller, recorded)
+        row = join_document(event_id, encode_json(event), recorded, index)
+    if access.labels:
+        row["vis"], row["iv"] = access.labels, access.hidden_until
+    return row

@@ -8,49 +8,32 @@ Hidden and absent are one thing to the caller (docs/decisions/0004-hidden-is-abs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fhir_server.audit.event import Access, Caller
-from fhir_server.audit.record import AuditRecorder
-from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, NotFound, VersionConflict
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.primitives import is_id
 from fhir_server.policy.actor import is_unbound
 from fhir_server.policy.context import AccessContext
+from fhir_server.policy.database import Database
 from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.policy.reach import Reach
 from fhir_server.policy.record_access import RecordAccess
-from fhir_server.policy.record_rules import Readable, Refused
+from fhir_server.policy.record_rules import Refused
 from fhir_server.policy.record_writes import RecordWrites
 from fhir_server.policy.situation import Situation
 from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import AUDIT, Document
-from fhir_server.storage.record_policies import RecordPolicies
-from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
-from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
+from fhir_server.storage.transactions import WriteSession, next_instant
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """What the guard keeps the door of."""
-
-    resources: Resources
-    transactions: Transactions
-    recorder: AuditRecorder
-    artefacts: Artefacts
-    policies: RecordPolicies
-    readable: Readable
-    """Profession → the kinds of document that it may read."""
-    base_url: str = ""
 
 
 class GuardedStore:
@@ -329,7 +312,8 @@ class GuardedStore:
         held = self._held.pop((resource_type, resource_id), None)
         current = held or writes.current(resource_type, resource_id, reach.filter)
         if current is None:
-            return self._create_by_update(resource, resource_id, expected, create), True
+            self._refuse_unknown(resource_type, resource_id, expected, reach, create=create)
+            return self._insert(resource, resource_id, "PUT"), True
         if expected is not None and expected != current["v"]:
             raise VersionConflict(
                 f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}"
@@ -349,14 +333,13 @@ class GuardedStore:
             stored = replace(stored, raw=b"")  # whoever patches without reading is not shown the rest
         return stored, bool(current.get("d"))
 
-    def _create_by_update(
-        self, resource: Resource, resource_id: str, expected: int | None, create: bool
-    ) -> Stored:
-        resource_type = str(resource["resourceType"])
+    def _refuse_unknown(
+        self, resource_type: str, resource_id: str, expected: int | None, reach: Reach, *, create: bool
+    ) -> None:
         if expected is not None:
             raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
         # A token that does not reach everything learns nothing about ids: taken or free, it is 404.
-        if not constrain(self._records.situation(), resource_type, "u").is_everything:
+        if not reach.is_everything:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
             error = MethodNotAllowed(
@@ -364,7 +347,6 @@ class GuardedStore:
             )
             error.headers["Allow"] = "GET, DELETE, HEAD"
             raise error
-        return self._insert(resource, resource_id, "PUT")
 
     def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
         """Deletes the current version; None when there was nothing to delete. Only inside `transact`."""
@@ -396,4 +378,7 @@ class GuardedStore:
 
 def _access(interaction: str, stored: Stored) -> Access:
     reference = f"{stored.reference}/_history/{stored.version}"
-    return Access(interaction, stored.resource_type, stored.patient, (reference,))
+    labels, until = stored.labels, stored.hidden_until
+    return Access(
+        interaction, stored.resource_type, stored.patient, (reference,), labels=labels, hidden_until=until
+    )

@@ -20,7 +20,7 @@ from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.mongo import HISTORY, TOKEN_INDEX, Document, Mongo, translated
 from fhir_server.storage.stored import Stored, read_document
 
-_READ = dict.fromkeys(("v", "lu", "m", "p", "d", "z"), 1)
+_READ = dict.fromkeys(("v", "lu", "m", "p", "vis", "iv", "d", "z"), 1)
 """What a read takes of a document."""
 
 _FOUND = {"t": 0, "r": 0, CONTAINED: 0}

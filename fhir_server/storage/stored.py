@@ -56,6 +56,10 @@ class Stored:
     """JSON as it was stored; empty when deleted."""
     deleted: bool
     patient: str
+    labels: int = 0
+    """Visibility labels, as bits."""
+    hidden_until: int = 0
+    """Until when it is hidden from the patient, ms."""
     container: str = ""
     """Type/id of the resource that contains it; "" for what stands by itself."""
 
@@ -89,6 +93,10 @@ def build_index(resource: Resource, last_updated: int, base_url: str) -> Documen
 
 OPTIONAL_FIELDS = ("p", POSITION, CONTAINED)
 """Of those by which a resource is found: absent where there is nothing to say."""
+
+
+RECORD_BY_REFERENCE = frozenset({"Binary", "Provenance"})
+"""Types whose `p` is that of what refers to them, or of what they refer to (policy/settle.py)."""
 
 
 PAST_FIELDS = ("p", "t", "r")
@@ -146,6 +154,8 @@ def read_document(resource_type: str, document: Document) -> Stored:
         b"" if deleted else decompress(document["z"]),
         deleted,
         document.get("p", ""),
+        document.get("vis", 0),
+        document.get("iv", 0),
     )
 
 

@@ -21,7 +21,7 @@ from fhir_server.policy.context import AccessContext
 from fhir_server.policy.database import Database
 from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
-from fhir_server.policy.reach import Reach
+from fhir_server.policy.reach import NOTHING, Reach
 from fhir_server.policy.record_access import RecordAccess
 from fhir_server.policy.record_rules import Refused
 from fhir_server.policy.record_writes import RecordWrites
@@ -119,13 +119,13 @@ class GuardedStore:
         return found
 
     def _reach_of(self, resource_type: str, resource_id: str, letter: str) -> Reach:
-        """Returns the reach at one resource; where its record refuses whoever named none, it is absent."""
+        """Returns the reach at one resource: none where its record refuses whoever named no patient."""
         situation = self._records.of_instance(resource_type, resource_id, letter)
         try:
             return constrain(situation, resource_type, letter)
-        except Refused as error:
+        except Refused:
             if is_unbound(self.context):
-                raise NotFound(f"{resource_type}/{resource_id} is not known") from error
+                return NOTHING
             raise
 
     def history(
@@ -278,10 +278,7 @@ class GuardedStore:
 
     def is_known(self, resource_type: str, resource_id: str) -> bool:
         """Tells whether there is such a resource that the caller may update. Only inside `transact`."""
-        try:
-            reach = self._reach_of(resource_type, resource_id, "u")
-        except NotFound:
-            return False
+        reach = self._reach_of(resource_type, resource_id, "u")
         current = self._in_transaction().current(resource_type, resource_id, reach.filter)
         return current is not None and not current.get("d")
 

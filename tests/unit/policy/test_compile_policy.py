@@ -107,14 +107,8 @@ def test_a_malformed_consent_of_a_template_is_refused_where_validation_is_off() 
         {"provision": {"type": "deny", "actor": [1]}},
         {"provision": {"type": "deny", "actor": [{"reference": 3}]}},
         {"provision": {"type": ["deny"], "actor": []}},
-        {
-            "provision": {
-                "type": "deny",
-                "actor": [{"reference": {"reference": "Practitioner/a"}}],
-                "period": [1],
-            }
-        },
-        {"provision": {"type": "deny", "actor": [{"reference": {"reference": "Practitioner/a"}}]}, "meta": 1},
+        {"provision": {"type": "deny", "actor": actors, "period": [1]}},
+        {"provision": {"type": "deny", "actor": actors}, "meta": 1},
     ]
     for broken in hostile:
         with pytest.raises(Unprocessable):

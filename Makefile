@@ -76,6 +76,18 @@ test-search-oracle: export ORACLE_SEED ?= 1
 test-search-oracle: $(INSTALLED) ## Compare searches with a slow reading (ORACLE_QUERIES=200000 ORACLE_SEED=1).
 	$(BIN)/python -m pytest tests/oracle
 
+.PHONY: test-policy
+test-policy: export POLICY_PAIRS ?= 1000000
+test-policy: export POLICY_SEED ?= 1
+test-policy: $(INSTALLED) ## Compare the rules of records with a slow reading (POLICY_PAIRS=1000000 POLICY_SEED=1).
+	$(BIN)/python -m pytest tests/policy_oracle
+
+.PHONY: test-twins
+test-twins: export TWIN_REQUESTS ?= 100000
+test-twins: export TWIN_SEED ?= 1
+test-twins: $(INSTALLED) ## Ask two servers that differ in what is hidden (TWIN_REQUESTS=100000 TWIN_SEED=1).
+	$(BIN)/python -m pytest tests/twins
+
 .PHONY: test-security
 test-security: export AUTH_EXAMPLES ?= 5000
 test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).

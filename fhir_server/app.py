@@ -27,8 +27,9 @@ from fhir_server.jobs.reindex import reindex
 from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.current_habilitations import CurrentHabilitations
+from fhir_server.policy.database import Database
 from fhir_server.policy.decide import is_person
-from fhir_server.policy.guard import Database, GuardedStore
+from fhir_server.policy.guard import GuardedStore
 from fhir_server.policy.posted import PostedDefinitions
 from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.search.parse import parse_query

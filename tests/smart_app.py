@@ -45,7 +45,7 @@ class Someone:
 
 
 PATIENT = Someone()
-DOCTOR = Someone("account-2", "professional", "Practitioner/d1", ())
+DOCTOR = Someone("account-2", "professional", "Practitioner/d1", (), activity={"role": "10"})
 
 
 @cache

@@ -1,6 +1,6 @@
 """The Consents of one record → its policy document: a pure function, whatever their order.
 
-docs/decisions/0027-the-patient-decides.md
+docs/decisions/0025-the-patient-decides.md
 Where two decisions about one actor meet, the one that refuses wins. Ending a block does not bring back what
 was permitted before it: a new authorisation is needed.
 """

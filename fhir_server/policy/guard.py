@@ -8,24 +8,23 @@ Hidden and absent are one thing to the caller (docs/decisions/0004-hidden-is-abs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fhir_server.audit.event import Access, Caller
-from fhir_server.audit.record import AuditRecorder
-from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.errors import FhirError, Forbidden, Gone, MethodNotAllowed, NotFound, VersionConflict
 from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.primitives import is_id
 from fhir_server.policy.actor import is_unbound
 from fhir_server.policy.context import AccessContext
+from fhir_server.policy.database import Database
 from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
-from fhir_server.policy.reach import Reach
+from fhir_server.policy.reach import NOTHING, Reach
 from fhir_server.policy.record_access import RecordAccess
 from fhir_server.policy.record_policy import RecordPolicy
-from fhir_server.policy.record_rules import Readable, Refused
+from fhir_server.policy.record_rules import Refused
 from fhir_server.policy.record_writes import RecordWrites
 from fhir_server.policy.situation import Situation
 from fhir_server.policy.traces import access_to
@@ -33,26 +32,10 @@ from fhir_server.search.query import Query
 from fhir_server.storage.history_window import Constraint, HistoryWindow
 from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Document
-from fhir_server.storage.record_policies import RecordPolicies
-from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import Stored, read_document
-from fhir_server.storage.transactions import Transactions, WriteSession, next_instant
+from fhir_server.storage.transactions import WriteSession, next_instant
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """What the guard keeps the door of."""
-
-    resources: Resources
-    transactions: Transactions
-    recorder: AuditRecorder
-    artefacts: Artefacts
-    policies: RecordPolicies
-    readable: Readable
-    """Profession → the kinds of document that it may read."""
-    base_url: str = ""
 
 
 class GuardedStore:
@@ -138,13 +121,13 @@ class GuardedStore:
         return found
 
     def _reach_of(self, resource_type: str, resource_id: str, letter: str) -> Reach:
-        """Returns the reach at one resource; where its record refuses whoever named none, it is absent."""
+        """Returns the reach at one resource: none where its record refuses whoever named no patient."""
         situation = self._records.of_instance(resource_type, resource_id, letter)
         try:
             return constrain(situation, resource_type, letter)
-        except Refused as error:
+        except Refused:
             if is_unbound(self.context):
-                raise NotFound(f"{resource_type}/{resource_id} is not known") from error
+                return NOTHING
             raise
 
     def history(
@@ -301,10 +284,7 @@ class GuardedStore:
 
     def is_known(self, resource_type: str, resource_id: str) -> bool:
         """Tells whether there is such a resource that the caller may update. Only inside `transact`."""
-        try:
-            reach = self._reach_of(resource_type, resource_id, "u")
-        except NotFound:
-            return False
+        reach = self._reach_of(resource_type, resource_id, "u")
         current = self._in_transaction().current(resource_type, resource_id, reach.filter)
         return current is not None and not current.get("d")
 
@@ -335,7 +315,8 @@ class GuardedStore:
         held = self._held.pop((resource_type, resource_id), None)
         current = held or writes.current(resource_type, resource_id, reach.filter)
         if current is None:
-            return self._create_by_update(resource, resource_id, expected, create), True
+            self._refuse_unknown(resource_type, resource_id, expected, reach, create=create)
+            return self._insert(resource, resource_id, "PUT"), True
         if expected is not None and expected != current["v"]:
             raise VersionConflict(
                 f"{resource_type}/{resource_id} is at version {current['v']}, not {expected}"
@@ -355,14 +336,13 @@ class GuardedStore:
             stored = replace(stored, raw=b"")  # whoever patches without reading is not shown the rest
         return stored, bool(current.get("d"))
 
-    def _create_by_update(
-        self, resource: Resource, resource_id: str, expected: int | None, create: bool
-    ) -> Stored:
-        resource_type = str(resource["resourceType"])
+    def _refuse_unknown(
+        self, resource_type: str, resource_id: str, expected: int | None, reach: Reach, *, create: bool
+    ) -> None:
         if expected is not None:
             raise VersionConflict(f"{resource_type}/{resource_id} is not known, so no version of it matches")
         # A token that does not reach everything learns nothing about ids: taken or free, it is 404.
-        if not constrain(self._records.situation(), resource_type, "u").is_everything:
+        if not reach.is_everything:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         if not create:
             error = MethodNotAllowed(
@@ -370,7 +350,6 @@ class GuardedStore:
             )
             error.headers["Allow"] = "GET, DELETE, HEAD"
             raise error
-        return self._insert(resource, resource_id, "PUT")
 
     def delete(self, resource_type: str, resource_id: str, *, expected: int | None = None) -> Stored | None:
         """Deletes the current version; None when there was nothing to delete. Only inside `transact`."""

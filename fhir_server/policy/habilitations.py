@@ -1,20 +1,15 @@
 """The habilitation matrix: which profession may read which kind of content, by effective date.
 
-Order of 26 October 2023 (CSP R1111-46); docs/decisions/0029-habilitations-as-data.md
+Order of 26 October 2023 (CSP R1111-46); docs/decisions/0026-habilitations-as-data.md
 """
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from importlib import resources
-from typing import Any
-
-import jsonschema
 
 from fhir_server.errors import Invalid
 from fhir_server.policy.compartment import compartment_types
@@ -73,41 +68,33 @@ def _narrowest(rows: Mapping[str, bool], kinds: tuple[str, ...]) -> bool:
 
 def load_habilitations(text: str, classes: Mapping[str, str]) -> Habilitations:
     """Reads a matrix; raises Invalid with the line of what is wrong."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if not line.startswith("#")]
-    lines = [(number, line) for number, line in lines if line.strip()]
-    reader = csv.DictReader(line for _, line in lines)
-    if tuple(reader.fieldnames or ()) != _COLUMNS:
-        raise Invalid(f"the first line names the columns {','.join(_COLUMNS)}")
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise Invalid(f"this is no CSV: {error}") from error
-    numbers = [number for number, _ in lines[1:]]
-    if len(numbers) != len(rows):
-        raise Invalid("a row is one line")
-    _check_shape(rows, numbers)
+    rows, numbers = read_rows(text)
     cells = tuple(_cell(row, line) for row, line in zip(rows, numbers, strict=True))
     _check_kinds(cells, classes)
     _check_overlaps(cells)
     return Habilitations(cells, classes)
 
 
+def read_rows(text: str) -> tuple[list[dict[str, str]], list[int]]:
+    """Returns the rows of a matrix and their line numbers; raises Invalid where it is no such table."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if not line.startswith("#")]
+    lines = [(number, line) for number, line in lines if line.strip()]
+    reader = csv.DictReader((line for _, line in lines), strict=True)
+    try:
+        if tuple(reader.fieldnames or ()) != _COLUMNS:
+            raise Invalid(f"the first line names the columns {','.join(_COLUMNS)}")
+        rows = list(reader)
+    except csv.Error as error:
+        raise Invalid(f"this is no CSV: {error}") from error
+    numbers = [number for number, _ in lines[1:]]
+    if len(numbers) != len(rows):
+        raise Invalid("a row is one line")
+    return rows, numbers
+
+
 def shipped_text() -> str:
     """Returns the matrix that comes with the server."""
     return resources.files(__package__).joinpath("habilitations.csv").read_text("utf-8")
-
-
-@cache
-def _schema() -> Any:
-    text = resources.files(__package__).joinpath("habilitations.schema.json").read_text("utf-8")
-    return jsonschema.Draft202012Validator(json.loads(text))
-
-
-def _check_shape(rows: list[dict[str, str]], lines: list[int]) -> None:
-    for error in _schema().iter_errors(rows):
-        path = list(error.absolute_path)
-        place = f"line {lines[path[0]]}" if path else "the table"
-        raise Invalid(f"{place}: {error.message[:200]}")
 
 
 def _cell(row: Mapping[str, str], line: int) -> Cell:

@@ -1,6 +1,6 @@
 """What carries the labels of what it refers to: Provenance, List, Composition … as `inherited.csv` says.
 
-docs/decisions/0030-labels-travel.md
+docs/decisions/0027-labels-travel.md
 """
 
 from __future__ import annotations

@@ -88,6 +88,8 @@ class Reach:
 
 
 EVERYTHING = Reach((Share(()),))
+NOTHING = Reach((Share(("-",)),), "scope")
+"""No patient has this id."""
 
 
 def _any_of(filters: Sequence[Filter]) -> Filter:

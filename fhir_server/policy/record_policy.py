@@ -1,6 +1,6 @@
 """What the holder of one record decided, compiled from Consents to one document that every decision reads.
 
-docs/decisions/0027-the-patient-decides.md
+docs/decisions/0025-the-patient-decides.md
 Code de la santé publique L1111-13-1 to L1111-21, R1111-40 to R1111-54
 """
 

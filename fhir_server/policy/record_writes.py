@@ -1,15 +1,17 @@
 """The writes of one request as the policy sees them: what marks them, what they bring.
 
-docs/decisions/0027-the-patient-decides.md
+docs/decisions/0025-the-patient-decides.md
 """
 
 from __future__ import annotations
 
 from fhir_server.errors import Unprocessable
 from fhir_server.fhir import Resource
+from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.labels import INVISIBLE_PATIENT, MASQUE_PS, labels_of
-from fhir_server.policy.actor import HOLDER, Actor, acting
+from fhir_server.policy.actor import HOLDER, PROFESSIONAL, SYSTEM, Actor, acting
+from fhir_server.policy.acts import acts_of, check_acts, check_deposit, is_author
 from fhir_server.policy.authors import authors_of
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.compile_policy import compile_policy
@@ -18,7 +20,7 @@ from fhir_server.policy.consent_templates import Decision, read_template
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.document_kind import kind_of
 from fhir_server.policy.record_access import RecordAccess
-from fhir_server.policy.record_policy import write_policy
+from fhir_server.policy.record_policy import holds, write_policy
 from fhir_server.policy.record_rules import SEVERAL_KINDS, check_writable
 from fhir_server.policy.settle import Written, is_settled_alone, settle
 from fhir_server.search.primary_date import DAY_MS
@@ -55,6 +57,7 @@ class RecordWrites:
         if resource_type not in record_types():
             return
         actor = acting(self._context, document.get("p", ""))
+        self._check_rights(resource, document, before, actor)
         self._label(resource, document, before or {})
         authors = (before or {}).get("au") or self._authors(resource, document, actor)
         if authors:
@@ -66,6 +69,34 @@ class RecordWrites:
         elif resource_type == "Patient" and before is not None:
             self._keep_state(document, before)
         self._written.append(Written(resource_type, resource, document, before, actor))
+
+    def _check_rights(
+        self, resource: Resource, document: Document, before: Document | None, actor: Actor
+    ) -> None:
+        if actor.kind == SYSTEM:
+            return
+        patient = document.get("p", "")
+        if before is None or before.get("d"):
+            is_adult = bool(labels_of(resource)) and self._is_adult(patient, document["lu"])
+            check_deposit(resource, actor, is_adult=is_adult)
+        elif resource["resourceType"] != "Consent" or self._decision_in(before) is None:
+            self._check_acts(acts_of(self._read(before), resource), before, actor)
+
+    def _check_acts(self, acts: frozenset[str], before: Document, actor: Actor) -> None:
+        patient = before.get("p", "")
+        is_treating = actor.kind == PROFESSIONAL and holds(
+            self._records.policy_of(patient).treating, actor.reference, now_ms()
+        )
+        authored = is_author(actor, before.get("au", []), patient)
+        check_acts(acts, actor, is_treating=is_treating, is_author=authored)
+
+    def _is_adult(self, patient: str, now: int) -> bool:
+        majority = self._records.policy_of(patient).majority
+        return 0 < majority <= now
+
+    def _read(self, document: Document) -> Resource:
+        resource: Resource = parse_json(decompress(document["z"]))
+        return resource
 
     def _label(self, resource: Resource, document: Document, before: Document) -> None:
         document["vis"] = labels_of(resource)
@@ -86,6 +117,9 @@ class RecordWrites:
         """Refuses to delete a decision: it is withdrawn, so that what it ended stays ended."""
         if resource_type == "Consent" and self._decision_in(current) is not None:
             raise Unprocessable("a decision is withdrawn by its status, inactive; it stays in the history")
+        actor = acting(self._context, current.get("p", ""))
+        if actor.kind != SYSTEM and resource_type in record_types():
+            self._check_acts(frozenset({"delete"}), current, actor)
 
     def _decide(self, resource: Resource, document: Document, before: Document | None, actor: Actor) -> None:
         decision = read_template(resource, self._base_url)

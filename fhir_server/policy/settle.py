@@ -1,6 +1,6 @@
 """What a write brings with it: labels travel to what refers to it, Binaries get an owner.
 
-docs/decisions/0030-labels-travel.md, docs/decisions/0027-the-patient-decides.md
+docs/decisions/0027-labels-travel.md, docs/decisions/0025-the-patient-decides.md
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _recompute(
     for (resource_type, document, resource), named in zip(rows, targets, strict=True):
         fields = _joined(document, resource, [facts[key] for key in named if key in facts])
         if resource_type in _FROM_TARGETS:
-            fields |= _common_patient(document, [facts[key] for key in named if key in facts])
+            fields |= _shared_record(document, [facts[key] for key in named if key in facts])
         if fields != _fields(document):
             records.set(resource_type, document["_id"], fields)
             changed.append((resource_type, document["_id"]))
@@ -119,7 +119,7 @@ def _joined(document: Document, resource: Resource, targets: Sequence[Document])
     return fields | {"iv": max(ends)}
 
 
-def _common_patient(document: Document, targets: Sequence[Document]) -> Document:
+def _shared_record(document: Document, targets: Sequence[Document]) -> Document:
     patients = {target.get("p") for target in targets}
     if "p" in document or len(patients) != 1 or None in patients:
         return {}

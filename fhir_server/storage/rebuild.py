@@ -10,7 +10,14 @@ from pymongo.collection import Collection
 
 from fhir_server.search.entries import prefix_range
 from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
-from fhir_server.storage.stored import OPTIONAL_FIELDS, PAST_FIELDS, build_index, decompress, past_tokens
+from fhir_server.storage.stored import (
+    OPTIONAL_FIELDS,
+    PAST_FIELDS,
+    RECORD_BY_REFERENCE,
+    build_index,
+    decompress,
+    past_tokens,
+)
 
 _BATCH = 500
 
@@ -20,9 +27,8 @@ Parse = Callable[[bytes], Any]
 def rebuild_index(mongo: Mongo, resource_type: str, base_url: str, parse: Parse) -> Iterator[int]:
     """Rebuilds one type batch by batch, in the order of the ids; yields the size of each batch."""
     for batch in _batches(mongo.prepared(resource_type), {"$gt": ""}):
-        yield _write(
-            mongo.collection(resource_type), [_update(d, _entries(d, parse, base_url)) for d in batch]
-        )
+        changes = [_update(resource_type, d, _entries(d, parse, base_url)) for d in batch]
+        yield _write(mongo.collection(resource_type), changes)
 
 
 def rebuild_history(mongo: Mongo, resource_type: str, base_url: str, parse: Parse) -> Iterator[int]:
@@ -31,7 +37,7 @@ def rebuild_history(mongo: Mongo, resource_type: str, base_url: str, parse: Pars
         changes = []
         for row in batch:
             entries = {k: v for k, v in _entries(row, parse, base_url).items() if k in PAST_FIELDS}
-            changes.append(_update(row, entries | {"t": past_tokens(entries["t"])}))
+            changes.append(_update(resource_type, row, entries | {"t": past_tokens(entries["t"])}))
         yield _write(mongo.collection(HISTORY), changes)
 
 
@@ -39,7 +45,9 @@ def _batches(collection: Collection[Document], ids: Document) -> Iterator[list[D
     while True:
         with translated():
             query = {"_id": ids, "d": {"$exists": False}}
-            batch = list(collection.find(query, {"z": 1, "v": 1, "lu": 1}).sort("_id", 1).limit(_BATCH))
+            batch = list(
+                collection.find(query, {"z": 1, "v": 1, "lu": 1, "iv": 1}).sort("_id", 1).limit(_BATCH)
+            )
         if not batch:
             return
         yield batch
@@ -50,9 +58,12 @@ def _entries(document: Document, parse: Parse, base_url: str) -> Document:
     return build_index(parse(decompress(document["z"])), document["lu"], base_url)
 
 
-def _update(document: Document, entries: Document) -> UpdateOne:
-    change: Document = {"$set": entries}
+def _update(resource_type: str, document: Document, entries: Document) -> UpdateOne:
+    # An earlier release knew nothing that hides for a time.
+    change: Document = {"$set": entries | ({} if "iv" in document else {"iv": 0})}
     gone = {name: "" for name in OPTIONAL_FIELDS if name not in entries}
+    if resource_type in RECORD_BY_REFERENCE:
+        gone.pop("p", None)
     if gone:
         change["$unset"] = gone
     # A writer that came meanwhile has indexed its own version.

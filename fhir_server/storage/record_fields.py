@@ -9,7 +9,7 @@
 | dk  | document kind, for the habilitations |
 | st, ep | of a Patient: the state of the record, and the emergency switches that permit |
 
-docs/decisions/0027-the-patient-decides.md
+docs/decisions/0025-the-patient-decides.md
 """
 
 from __future__ import annotations

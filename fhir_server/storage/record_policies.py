@@ -1,6 +1,6 @@
 """The policy document of each record, written in the transaction of what it is compiled from.
 
-docs/decisions/0027-the-patient-decides.md. Read on every request that it decides, never from a cache, so that
+docs/decisions/0025-the-patient-decides.md. Read on every request that it decides, never from a cache, so that
 what the holder decides holds for the next request of any worker.
 """
 

@@ -95,6 +95,10 @@ OPTIONAL_FIELDS = ("p", POSITION, CONTAINED)
 """Of those by which a resource is found: absent where there is nothing to say."""
 
 
+RECORD_BY_REFERENCE = frozenset({"Binary", "Provenance"})
+"""Types whose `p` is that of what refers to them, or of what they refer to (policy/settle.py)."""
+
+
 PAST_FIELDS = ("p", "t", "r")
 """Of those, the ones that an old version keeps: a policy asks for no more."""
 

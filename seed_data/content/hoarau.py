@@ -212,6 +212,7 @@ STORY = {
         ("2026-10-09", "pharmacy", "Médicaments (ALD)", "pharmacien", 58.6, 58.6, 100),
     ],
     "emergency": ("2022-02-08", {"ETREAT": "permit", "BTG": "permit", "MASKED": "permit"}),
+    "caregivers": ["dmp-0019"],
     "authorizations": [
         ("geriatre", "permit", "2022-02-08", ""),
         ("infirmier-ehpad", "permit", "2022-02-08", ""),

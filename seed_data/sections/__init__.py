@@ -33,6 +33,7 @@ SECTIONS = (
     imaging.imaging,
     documents.documents,
     reimbursements.reimbursements,
+    wishes.opening,
     wishes.emergency,
     wishes.authorizations,
     wishes.organ_donation,

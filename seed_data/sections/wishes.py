@@ -22,6 +22,79 @@ SWITCHES = {
 }
 
 
+TEMPLATES = {"ETREAT": "regulation", "BTG": "break-glass", "MASKED": "masked"}
+OPENED = "2022-07-01"
+"""When the records of all who were born were opened."""
+
+
+def _policy(template: str) -> list[dict[str, str]]:
+    """What makes a Consent one of the templates that the server compiles."""
+    return [{"uri": f"https://dmp-fhir.example.org/fhir/Policy/dmp-{template}"}]
+
+
+def _actor(reference: dict[str, str]) -> dict[str, Any]:
+    return {"role": concept(*_recipient()), "reference": reference}
+
+
+def opening(record: Record, row: Row, story: Story) -> None:
+    """The record is open; the médecin traitant, the care team and who acts for the holder have access."""
+    opened = max(OPENED, row["birth_date"])
+    privacy = {
+        "scope": hl7("consentscope", "patient-privacy"),
+        "category": [concept("LOINC", "59284-0")],
+    }
+    state = {"coding": [{"system": f"{OURS}dmp-record-state", "code": "open"}]}
+    record_open = {"policy": _policy("record"), "provision": {"type": "permit", "code": [state]}}
+    _consent(record, "dossier", "Dossier ouvert", opened, "L1111-13-1", **privacy, **record_open)
+    treating = directory.practitioner(story["gp"])
+    _permit(record, "medecin-traitant", "treating", [treating], "L1111-16", opened)
+    team = [directory.practitioner(key) for key in story.get("team", [])]
+    if team:
+        _permit(record, "equipe-de-soins", "care-team", team, "R1111-46", opened)
+    for key, _roles, kinship, *_rest in story.get("relatives", []) if story.get("minor") else ():
+        if kinship in ("FTH", "MTH"):
+            parent = record.reference("RelatedPerson", f"proche-{key}")
+            _permit(record, f"representant-{key}", "representative", [parent], "R1111-40", opened)
+    for patient in story.get("caregivers", []):
+        _permit(
+            record,
+            f"aidant-{patient}",
+            "caregiver",
+            [{"reference": f"Patient/{patient}"}],
+            "R1111-40",
+            opened,
+        )
+
+
+_TITLES = {
+    "treating": "Médecin traitant du DMP",
+    "care-team": "Équipe de soins autorisée",
+    "representative": "Représentant légal",
+    "caregiver": "Aidant",
+}
+
+
+def _permit(
+    record: Record, key: str, template: str, actors: list[dict[str, str]], law: str, opened: str
+) -> None:
+    names = ", ".join(actor.get("display", actor["reference"]) for actor in actors)
+    _consent(
+        record,
+        key,
+        f"{_TITLES[template]} : {names}",
+        opened,
+        law,
+        scope=hl7("consentscope", "patient-privacy"),
+        category=[concept("LOINC", "59284-0")],
+        policy=_policy(template),
+        provision={
+            "type": "permit",
+            "period": {"start": opened},
+            "actor": [_actor(actor) for actor in actors],
+        },
+    )
+
+
 def _consent(record: Record, key: str, summary: str, date: str, law: str, **elements: Any) -> None:
     record.add(
         "Consent",
@@ -52,6 +125,7 @@ def emergency(record: Record, _row: Row, story: Story) -> None:
             "L1111-17",
             scope=hl7("consentscope", "patient-privacy"),
             category=[hl7("consentcategorycodes", "emrgonly")],
+            policy=_policy(f"emergency-{TEMPLATES[code]}"),
             provision={"type": choice, "purpose": [purpose]},
         )
 
@@ -59,7 +133,7 @@ def emergency(record: Record, _row: Row, story: Story) -> None:
 def authorizations(record: Record, _row: Row, story: Story) -> None:
     """(practitioner, permit or deny, date, end)."""
     for who, choice, date, end in story.get("authorizations", []):
-        actor = {"role": concept(*_recipient()), "reference": directory.practitioner(who)}
+        actor = _actor(directory.practitioner(who))
         name = directory.practitioner(who)["display"]
         _consent(
             record,
@@ -69,6 +143,7 @@ def authorizations(record: Record, _row: Row, story: Story) -> None:
             "R1111-46",
             scope=hl7("consentscope", "patient-privacy"),
             category=[concept("LOINC", "59284-0")],
+            policy=_policy("authorisation" if choice == "permit" else "block"),
             provision={"type": choice, "actor": [actor]}
             | {"period": {"start": date} | ({"end": end} if end else {})},
         )

@@ -9,6 +9,7 @@ import pytest
 from fhir_server.errors import Invalid
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import decide
+from fhir_server.policy.record_policy import RecordPolicy, Representative
 from fhir_server.policy.scopes import parse_scopes
 from fhir_server.policy.situation import Situation
 from tests.examples import body, create, entries, observation, problem, total
@@ -128,17 +129,13 @@ def test_what_is_no_person_gets_no_token_and_reaches_nothing(server: RunningServ
 def test_several_records_of_a_holder_are_open_together() -> None:
     scopes = parse_scopes(SCOPE, ("Observation", "Patient"))
     context = AccessContext("app", "t", scopes, fhir_user="Patient/1", patients=("2", "3"))
-    assert [decide(Situation(context), "Observation", "u", {"p": p, "iv": 0}) for p in "1234"] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    helper = {"Patient/1": Representative("caregiver", 0)}
+    records = {p: RecordPolicy(p, state="open", representatives=helper) for p in "124"}
+
+    def may(context: AccessContext) -> list[str]:
+        situation = Situation(context, lambda p: records.get(p, RecordPolicy(p)))
+        return [p for p in "1234" if decide(situation, "Observation", "u", {"p": p, "vis": 0, "iv": 0})]
+
+    assert may(context) == ["1", "2"]  # 3 gave no access, 4 is none of the account
+    assert may(replace(context, patient="2")) == ["2"]
     assert not decide(Situation(context), "Observation", "r", {})
-    one = replace(context, patient="2")
-    assert [decide(Situation(one), "Observation", "u", {"p": p, "iv": 0}) for p in "1234"] == [
-        False,
-        True,
-        False,
-        False,
-    ]

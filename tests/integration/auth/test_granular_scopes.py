@@ -82,5 +82,7 @@ def test_user_scopes_of_a_professional_are_granted(server: RunningServer, person
     body = register(server).launch(DOCTOR, patient="", scope="user/Observation.rs openid fhirUser")
     assert "patient" not in body
     client = FhirHttp(server.base_url, body["access_token"])
-    assert client.get("Observation").status_code == 200
+    # What is granted is what may be asked for: of one patient, who has opened no record yet.
+    assert client.get("Observation").status_code == 403
+    assert "the record is not open" in client.get(f"Observation?patient={person.patients[0]}").text
     assert client.get("Patient").status_code == 403

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.records import open_record
 from tests.running_server import RunningServer
 from tests.security.test_code_attacks import race
 from tests.security.test_dpop import KEY, ath, proof
@@ -69,6 +70,7 @@ def exchange(app: SmartApp, code: str, dpop: str) -> requests.Response:
 
 
 def test_professional_software_pushes_proves_and_reads(server: RunningServer, app: SmartApp) -> None:
+    open_record(server.client(), "p1", authorisation=[DOCTOR.fhir_user])
     body = exchange(app, approve(app), proof(app.url("token"))).json()
     assert body["token_type"] == "DPoP"
     url = f"{server.base_url}/Observation"

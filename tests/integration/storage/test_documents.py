@@ -81,7 +81,7 @@ def test_collections_have_their_indexes(fhir: FhirHttp, database: Any, name: str
 
 
 def test_no_field_of_a_document_is_named_by_a_client(fhir: FhirHttp, database: Any) -> None:
-    allowed = {"_id", "v", "lu", "m", "p", "vis", "sk", "t", "r", "d", "z"}
+    allowed = {"_id", "v", "lu", "m", "p", "vis", "iv", "au", "sk", "t", "r", "d", "z"}
     create(fhir, patient(name=[{"family": "$where.x"}]))
     for document in database["Patient"].find():
         assert set(document) <= allowed

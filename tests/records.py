@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fhir_server.audit.activity import Activity
+from fhir_server.fhir.labels import with_labels
 from fhir_server.policy.consent_templates import POLICY, STATE_SYSTEM
 from fhir_server.storage.oauth.access_tokens import TokenFacts
+from tests.examples import entries
 from tests.http_client import FhirHttp
 from tests.running_server import RunningServer
 
@@ -87,3 +89,39 @@ def emergency(server: RunningServer, name: str, patient: str, purpose: str = "BT
         activity=DOCTOR.facts(),
     )
     return FhirHttp(server.base_url, server.inside.tokens.add(facts, 600)[0])
+
+
+def document(subject: str, code: str = "34133-9", labels: int = 0, **more: Any) -> dict[str, Any]:
+    system = (
+        "http://loinc.org"
+        if "-" in code
+        else (
+            "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire"
+        )
+    )
+    resource = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "type": {"coding": [{"system": system, "code": code}]},
+        "subject": {"reference": f"Patient/{subject}"},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}],
+        **more,
+    }
+    return with_labels(resource, labels)
+
+
+def sees(client: FhirHttp, stored: dict[str, Any]) -> bool:
+    """Whether a resource is read, found, counted and in the history: all of them, or none."""
+    reference = f"{stored['resourceType']}/{stored['id']}"
+    subject = stored["subject"]["reference"]
+    searched = client.get(f"{stored['resourceType']}?subject={subject}&_id={stored['id']}")
+    found = searched.status_code == 200 and len(entries(searched.json())) == 1
+    answers = {
+        client.get(reference).status_code == 200,
+        client.get(f"{reference}/_history").status_code == 200,
+        client.get(f"{reference}/_history/{stored['meta']['versionId']}").status_code == 200,
+        found,
+        searched.status_code == 200 and searched.json()["total"] == 1,
+    }
+    assert len(answers) == 1, answers
+    return answers.pop()

@@ -136,13 +136,19 @@ def _in_records(
 
 def _area(situation: Situation, level: str, patient: str, resource_type: str, letters: str) -> _Area:
     actor = actor_in(situation.context, level, patient)
-    if _WANTED[letters] <= READING:
-        # What the holder reads of the own record depends on no decision, so none is looked up.
-        policy = RecordPolicy(patient) if actor.kind == HOLDER else situation.policy_of(patient)
-        verdict = reading(actor, policy, resource_type, situation.moment)
-    else:
-        policy = situation.policy_of(patient)
-        verdict = writing(actor, policy, letters, resource_type, situation.moment)
+    is_reading = _WANTED[letters] <= READING
+    # What the holder reads of the own record depends on no decision, so none is looked up.
+    is_free = is_reading and actor.kind == HOLDER
+    policy = RecordPolicy(patient) if is_free else situation.policy_of(patient)
+    try:
+        if is_reading:
+            verdict = reading(actor, policy, resource_type, situation.moment)
+        else:
+            verdict = writing(actor, policy, letters, resource_type, situation.moment)
+    except Refused as error:
+        situation.decided[patient] = error.rule
+        raise
+    situation.decided[patient] = verdict.rule
     return _Area((patient,), verdict.filter, verdict.rule)
 
 

@@ -58,8 +58,14 @@ class GuardedStore:
     # --- audit ----------------------------------------------------------------------------------
 
     def note(self, access: Access) -> None:
-        """Remembers an access for the audit trail."""
-        self._accesses.append(access)
+        """Remembers an access for the audit trail, with the rule that decided it."""
+        self._accesses.append(self._ruled(access))
+
+    def _ruled(self, access: Access) -> Access:
+        rule = self._records.decided.get(access.patient)
+        if not rule:
+            return access
+        return replace(access, rule=rule, epoch=self._records.epoch_of(access.patient))
 
     def _note(self, interaction: str, stored: Iterable[Stored]) -> None:
         for one in stored:
@@ -245,7 +251,7 @@ class GuardedStore:
             self._note("create", [stored])
         else:
             # What the request has accessed so far goes into the same transaction as its write.
-            accesses = [*self._accesses, access_to("create", stored)]
+            accesses = [*self._accesses, self._ruled(access_to("create", stored))]
             traces = self._database.recorder.build(accesses, self._caller)
             self._database.transactions.insert(resource_type, document, traces)
             self._accesses = []

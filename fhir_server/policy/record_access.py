@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fhir_server.errors import Forbidden
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.reference import parse_reference
 from fhir_server.policy.actor import CENTRE_15, actor_in, is_unbound
@@ -49,6 +48,8 @@ class RecordAccess:
         self._policies = policies
         self._session = session
         self._known: dict[str, RecordPolicy] = {}
+        self.decided: dict[str, str] = {}
+        """Patient → the rule that decided last."""
         self._moment = Moment(now_ms(), readable)
         self.patient = context.patient
         """The patient whose record was met last, for the audit trail."""
@@ -76,7 +77,12 @@ class RecordAccess:
         if patient and is_unbound(context):
             self.patient = patient if patient != NOBODY else ""
             context = replace(context, patient=patient)
-        return Situation(context, self.policy_of, self._moment)
+        return Situation(context, self.policy_of, self._moment, self.decided)
+
+    def epoch_of(self, patient: str) -> int:
+        """Returns the version of the policy that this request looked at, 0 where it looked at none."""
+        known = self._known.get(patient)
+        return known.epoch if known is not None else 0
 
     def of_instance(self, resource_type: str, resource_id: str, letter: str) -> Situation:
         """Returns the situation before one resource: whoever is not bound yet is bound to its patient."""
@@ -165,8 +171,3 @@ def _is_identifier(clause: Any) -> bool:
         return False
     parts = [text.partition("|") for text in clause.texts]
     return len(parts) <= MOST_IDENTIFIERS and all(system and value for system, _, value in parts)
-
-
-def refused_rule(error: Forbidden) -> str:
-    """Returns the code of the rule that refused."""
-    return error.rule if isinstance(error, Refused) else "scope"

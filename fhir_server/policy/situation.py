@@ -22,3 +22,5 @@ class Situation:
     policy_of: Callable[[str], RecordPolicy] = RecordPolicy
     """Patient → the policy of the record; without a database nothing was ever decided."""
     moment: Moment = field(default=Moment(0, _read_nothing))
+    decided: dict[str, str] = field(default_factory=dict)
+    """Patient → the rule that decided last, for the audit trail."""

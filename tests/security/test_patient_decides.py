@@ -5,62 +5,16 @@ Code de la santé publique L1111-13-1 to L1111-21, R1111-40 to R1111-54; docs/se
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
-
 import pytest
 
 from fhir_server.audit.activity import Activity
-from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.labels import LABELS, with_labels
-from tests.examples import body, create, entries, observation, patient, problem, total
+from tests.examples import body, create, observation, patient, problem, total
 from tests.http_client import FhirHttp
-from tests.records import DOCTOR, NURSE, decision, emergency, open_record, professional, state
+from tests.records import DOCTOR, NURSE, decision, document, emergency, open_record, professional, sees, state
 from tests.running_server import RunningServer
 
 INS = "urn:oid:1.2.250.1.213.1.4.10"
-
-
-def document(subject: str, code: str = "34133-9", labels: int = 0, **more: Any) -> dict[str, Any]:
-    system = (
-        "http://loinc.org"
-        if "-" in code
-        else (
-            "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire"
-        )
-    )
-    resource = {
-        "resourceType": "DocumentReference",
-        "status": "current",
-        "type": {"coding": [{"system": system, "code": code}]},
-        "subject": {"reference": f"Patient/{subject}"},
-        "content": [{"attachment": {"contentType": "text/plain", "data": "eA=="}}],
-        **more,
-    }
-    return with_labels(resource, labels)
-
-
-@pytest.fixture
-def record(fhir: FhirHttp) -> str:
-    name = uuid4().hex
-    return str(create(fhir, {**patient(), "identifier": [{"system": INS, "value": name}]})["id"])
-
-
-def sees(client: FhirHttp, stored: dict[str, Any]) -> bool:
-    """Whether a resource is read, found, counted and in the history: all of them, or none."""
-    reference = f"{stored['resourceType']}/{stored['id']}"
-    subject = stored["subject"]["reference"]
-    searched = client.get(f"{stored['resourceType']}?subject={subject}&_id={stored['id']}")
-    found = searched.status_code == 200 and len(entries(searched.json())) == 1
-    answers = {
-        client.get(reference).status_code == 200,
-        client.get(f"{reference}/_history").status_code == 200,
-        client.get(f"{reference}/_history/{stored['meta']['versionId']}").status_code == 200,
-        found,
-        searched.status_code == 200 and searched.json()["total"] == 1,
-    }
-    assert len(answers) == 1, answers
-    return answers.pop()
 
 
 # --- who is let in ---------------------------------------------------------------------------------
@@ -204,26 +158,6 @@ def test_a_search_names_its_patient_by_the_identifier(
 # --- labels ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def team(server: RunningServer, fhir: FhirHttp, record: str) -> dict[str, FhirHttp]:
-    open_record(
-        fhir,
-        record,
-        authorisation=["Practitioner/author", "Practitioner/other"],
-        treating=["Practitioner/mt"],
-        representative=["RelatedPerson/mother"],
-        emergency_masked=[],
-    )
-    return {
-        "holder": server.client("patient/*.cruds", record),
-        "mother": server.client("user/*.cruds", record, "RelatedPerson/mother"),
-        "author": professional(server, "author"),
-        "other": professional(server, "other"),
-        "mt": professional(server, "mt"),
-        "emergency": emergency(server, "urgentist", record),
-    }
-
-
 SEEN = {
     0: {"holder", "mother", "author", "other", "mt", "emergency"},
     LABELS["MASQUE_PS"]: {"holder", "mother", "author", "mt", "emergency"},
@@ -357,162 +291,3 @@ def test_a_binary_is_nobodys_by_its_id(server: RunningServer, fhir: FhirHttp, re
     problem(theirs.get(path), 404)
     create(mine, document(record, content=[{"attachment": attachment}]))
     assert mine.get(path).status_code == 200
-
-
-# --- decisions -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("broken", "place"),
-    [
-        (decision("P", "authorisation", "deny", actors=["Practitioner/a"]), "Consent.provision.type"),
-        (decision("P", "authorisation"), "Consent.provision.actor"),
-        (decision("P", "authorisation", actors=["Device/a"]), "Consent.provision.actor[0].reference"),
-        (decision("P", "unknown"), "Consent.policy"),
-        (
-            decision(
-                "P",
-                "block",
-                "deny",
-                actors=["Practitioner/a"],
-                provision={"period": {"start": "2021", "end": "2020"}},
-            ),
-            "Consent.provision.period",
-        ),
-        (decision("P", "record"), "Consent.provision.code"),
-        (decision("P", "hide-document", "deny", actors=["Practitioner/a"]), "Consent.provision.data"),
-    ],
-)
-def test_a_decision_that_contradicts_itself_is_refused(
-    fhir: FhirHttp, record: str, broken: dict[str, Any], place: str
-) -> None:
-    issue = problem(fhir.post("Consent", {**broken, "patient": {"reference": f"Patient/{record}"}}), 422)
-    assert issue["expression"] == [place]
-
-
-def test_a_free_form_consent_grants_nothing(server: RunningServer, fhir: FhirHttp, record: str) -> None:
-    pulse = create(fhir, observation(f"Patient/{record}"))
-    open_record(fhir, record)
-    free = decision(record, "authorisation", actors=["Practitioner/dr"])
-    del free["policy"]
-    create(fhir, {**free, "policyRule": {"text": "as the patient wishes"}})
-    assert not sees(professional(server, "dr"), pulse)
-
-
-def test_a_decision_does_not_change_its_object(fhir: FhirHttp, record: str) -> None:
-    stored = create(fhir, decision(record, "block", "deny", actors=["Practitioner/a"]))
-    other = {**decision(record, "block", "deny", actors=["Practitioner/b"]), "id": stored["id"]}
-    problem(fhir.put(f"Consent/{stored['id']}", other), 422)
-    moved = {**stored, "patient": {"reference": f"Patient/{create(fhir, patient())['id']}"}}
-    problem(fhir.put(f"Consent/{stored['id']}", moved), 422)
-
-
-def test_a_fourth_aidant_is_refused_and_nothing_is_half_written(fhir: FhirHttp, record: str) -> None:
-    for name in "abc":
-        create(fhir, decision(record, "caregiver", actors=[f"RelatedPerson/{name}"]))
-    problem(fhir.post("Consent", decision(record, "caregiver", actors=["RelatedPerson/d"])), 422)
-    assert total(fhir, f"Consent?patient={record}") == 3
-
-
-def test_who_may_state_what(
-    server: RunningServer, fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
-) -> None:
-    other, mt, holder, mother = team["other"], team["mt"], team["holder"], team["mother"]
-    new = professional(server, "new")
-    own = decision(record, "authorisation", actors=["Practitioner/new"])
-    problem(new.post("Consent", decision(record, "authorisation", actors=["Practitioner/x"])), 403)
-    assert new.post("Consent", own).status_code == 201  # with the consent of the patient, who is told
-    problem(other.post("Consent", decision(record, "block", "deny", actors=["Practitioner/new"])), 403)
-    problem(other.post("Consent", decision(record, "treating", actors=["Practitioner/other"])), 403)
-    problem(other.post("Consent", decision(record, "emergency-masked", "permit")), 403)
-    assert (
-        mt.post("Consent", decision(record, "block", "deny", actors=["Practitioner/new"])).status_code == 201
-    )
-    problem(new.post("Consent", own), 403)
-    assert (
-        holder.post("Consent", decision(record, "treating", actors=["Practitioner/other"])).status_code == 201
-    )
-    assert mother.post("Consent", decision(record, "emergency-masked", "deny")).status_code == 201
-    problem(holder.post("Consent", decision(record, "representative", actors=["RelatedPerson/x"])), 403)
-    problem(emergency(server, "u", record).post("Consent", own), 403)
-
-
-def test_a_representative_stays_until_the_child_is_of_age(server: RunningServer, fhir: FhirHttp) -> None:
-    for born, expected in (("2020-02-29", True), ("2000-02-29", False)):
-        child = str(create(fhir, patient(birthDate=born))["id"])
-        pulse = create(fhir, observation(f"Patient/{child}"))
-        period = {"start": born}
-        create(fhir, state(child, "open"))
-        create(
-            fhir, decision(child, "representative", actors=["RelatedPerson/m"], provision={"period": period})
-        )
-        mother = server.client("user/*.cruds", child, "RelatedPerson/m")
-        assert sees(mother, pulse) is expected
-
-
-# --- writing ---------------------------------------------------------------------------------------
-
-
-def test_who_may_mask_and_unmask(fhir: FhirHttp, record: str, team: dict[str, FhirHttp]) -> None:
-    stored = create(team["author"], document(record))
-    path = f"DocumentReference/{stored['id']}"
-    masked, plain = with_labels(stored, LABELS["MASQUE_PS"]), with_labels(stored, 0)
-    assert team["other"].put(path, masked).status_code == 200
-    problem(team["other"].put(path, plain), 404)  # the own act has hidden it
-    assert team["author"].put(path, plain).status_code == 200
-    assert team["holder"].put(path, masked).status_code == 200
-    assert team["mt"].put(path, plain).status_code == 200
-    for name in ("other", "holder", "mt", "mother"):
-        problem(team[name].put(path, {**stored, "description": "changed"}), 403)
-        problem(team[name].delete(path), 403)
-    assert team["author"].put(path, {**stored, "description": "changed"}).status_code == 200
-    assert team["author"].delete(path).status_code == 204
-
-
-def test_a_patch_does_not_drop_another_label(fhir: FhirHttp, record: str, team: dict[str, FhirHttp]) -> None:
-    labels = LABELS["MASQUE_PS"] | LABELS["INVISIBLE_REPRESENTANTS_LEGAUX"]
-    stored = create(fhir, document(record, labels=labels))
-    path = f"DocumentReference/{stored['id']}"
-    # The example of the guide: index 0 holds one label, and the other goes with it.
-    drop = [{"op": "remove", "path": "/meta/security"}]
-    author = create(team["author"], document(record, labels=LABELS["INVISIBLE_REPRESENTANTS_LEGAUX"]))
-    problem(team["other"].patch(f"DocumentReference/{author['id']}", drop), 403)
-    assert body(fhir.get(path))["meta"]["security"] == stored["meta"]["security"]
-    assert team["mt"].patch(path, drop).status_code == 200
-    problem(team["mt"].put(path, stored), 403)  # what was shown to representatives stays shown
-
-
-def test_a_holder_hides_nothing_from_herself(fhir: FhirHttp, record: str, team: dict[str, FhirHttp]) -> None:
-    problem(team["holder"].post("Observation", with_labels(observation(f"Patient/{record}"), 2)), 403)
-    problem(team["author"].post("DocumentReference", document(record, labels=3)), 422)
-    stored = create(team["holder"], document(record, "DOCPAT01"))
-    assert team["holder"].delete(f"DocumentReference/{stored['id']}").status_code == 204
-
-
-def test_what_is_hidden_for_a_time_is_shown_after_it(
-    server: RunningServer, fhir: FhirHttp, record: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = create(fhir, document(record, labels=LABELS["INVISIBLE_PATIENT"]))
-    holder = server.client("patient/*.rs", record)
-    assert not sees(holder, stored)
-    before = now_ms()
-    for days, expected in ((29, False), (31, True)):
-        monkeypatch.setattr(
-            "fhir_server.policy.record_access.now_ms", lambda days=days: before + days * 86_400_000
-        )
-        assert sees(holder, stored) is expected
-
-
-def test_the_trace_of_what_is_hidden_is_hidden(
-    fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
-) -> None:
-    stored = create(team["author"], document(record, labels=LABELS["INVISIBLE_PATIENT"]))
-    shown = create(team["author"], document(record))
-    for one in (stored, shown):
-        assert team["mt"].get(f"DocumentReference/{one['id']}").status_code == 200
-    trail = team["holder"].get(f"AuditEvent?patient={record}&_count=200").text
-    assert shown["id"] in trail
-    assert stored["id"] not in trail
-    own = team["other"].get(f"AuditEvent?patient={record}&_count=200").text
-    assert "Practitioner/author" not in own
-    assert "Practitioner/author" in team["mt"].get(f"AuditEvent?patient={record}&_count=200").text

@@ -167,12 +167,17 @@ def test_one_process_at_a_time_has_the_lease(trail: Trail) -> None:
     assert trail.seals.lease("other", 60)
 
 
+def _sealers() -> int:
+    return [one.name for one in threading.enumerate()].count("audit-seal")
+
+
 def test_a_worker_seals_in_the_background(trail: Trail) -> None:
     trail.add("fresh", "a", HOUR)
     sealing = Sealing(trail.seals, 1)
+    before = _sealers()  # servers of other tests may run in this process
     sealing.start()
     sealing.start()
-    assert [one.name for one in threading.enumerate()].count("audit-seal") == 1
+    assert _sealers() == before + 1
     ended = threading.Event()
     try:
         while trail.rows.count_documents({}) < 4:

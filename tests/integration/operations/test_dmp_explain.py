@@ -9,7 +9,7 @@ import pytest
 
 from fhir_server.audit.event import Access, Caller
 from fhir_server.validation.validate import validate_resource
-from tests.examples import create, entries, patient
+from tests.examples import create, entries, observation, patient
 from tests.http_client import FhirHttp
 from tests.records import decision, open_record, professional
 from tests.running_server import RunningServer
@@ -121,3 +121,25 @@ def test_it_takes_no_parameters_and_is_of_audit_events_only(fhir: FhirHttp, reco
     assert fhir.get(f"Patient/{record}/$dmp-explain").status_code == 404
     assert fhir.get("AuditEvent/$dmp-explain").status_code == 404
     assert fhir.get("AuditEvent/nobody/$dmp-explain").status_code == 404
+
+
+def test_what_happened_over_http_is_explained(server: RunningServer, record: str, fhir: FhirHttp) -> None:
+    """Each access names the rule that decided it, refusals too."""
+    stored = create(fhir, observation(f"Patient/{record}"))
+    path = f"Observation/{stored['id']}"
+    permitted, treating = professional(server, "p1"), professional(server, "mt", record)
+    stranger, holder = professional(server, "x", record), server.client("patient/*.rs", record)
+    expected = {
+        "permit": ("allowed", permitted.get(path), 200),
+        "treating": ("allowed", treating.get(f"Observation?patient={record}"), 200),
+        "no-permit": ("denied", stranger.get(path), 403),
+        "holder": ("allowed", holder.get(path), 200),
+    }
+    found = {}
+    for row in entries(holder.get(f"AuditEvent?patient={record}&_count=100").json()):
+        one = told(fhir.get(f"AuditEvent/{row['resource']['id']}/$dmp-explain"))
+        if "rule" in one:
+            found[one["rule"]] = one["decision"]
+    for rule, (decided, answer, status) in expected.items():
+        assert answer.status_code == status, rule
+        assert found[rule] == decided

@@ -78,3 +78,14 @@ def test_a_context_may_be_what_an_expression_selects() -> None:
     assert told({**PATIENT, "name": [{"use": "old", "extension": extension}]}, known) == [
         ("extension:context", "Patient.name[0].extension[0]")
     ]
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_what_is_contained_is_asked_once_and_by_itself(stands: bool) -> None:
+    known = source({**ORIGIN, "contextInvariant": ["%resource.gender.exists() and gender.exists()"]})
+    extension = [{"url": URL + "origin", "valueCode": "a"}]
+    inner = {**PATIENT, "id": "x", "extension": extension} | ({"gender": "male"} if stands else {})
+    link = [{"other": {"reference": "#x"}, "type": "seealso"}]
+    found = told({**PATIENT, "contained": [inner], "link": link}, known)
+    expected = [("extension:context-invariant", "Patient.contained[0].extension[0]")]
+    assert [one for one in found if one[0].startswith("extension")] == ([] if stands else expected)

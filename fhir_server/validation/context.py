@@ -88,11 +88,11 @@ class Context:
             conforms_to=None if self.book is None else self._conforms_to,
         )
 
-    def evaluate(self, expression: Expression, node: Node) -> bool:
+    def evaluate(self, expression: Expression, node: Node, environment: Environment | None = None) -> bool:
         """Says whether an invariant holds, no answer being none; FhirPathError where it cannot be said."""
         if monotonic() > self.deadline:
             raise FhirPathTooCostly(f"The resource needs more than {MAX_SECONDS} seconds of evaluation")
-        return expression.is_true(node, self.environment, when_empty=False)
+        return expression.is_true(node, environment or self.environment, when_empty=False)
 
     def below(self, resource: Resource) -> Context:
         """Returns the context of a resource inside: a contained one, or that of an entry."""

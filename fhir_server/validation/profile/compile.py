@@ -16,9 +16,9 @@ from fhir_server.validation.fault import Fault, fault, gather
 from fhir_server.validation.profile.beyond import beyond
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
-from fhir_server.validation.profile.parts import Item, ItemCheck, Place, build_items_of
+from fhir_server.validation.profile.parts import Item, ItemCheck, Matches, Place, build_items_of
 from fhir_server.validation.profile.property import accept_text, build_property
-from fhir_server.validation.profile.slicing import Slice, Slicing
+from fhir_server.validation.profile.slicing import DEFAULT, Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
 from fhir_server.validation.profile.terms import Terms
 from fhir_server.validation.profile.values import build_expected, build_length, build_range, expected_value
@@ -222,18 +222,15 @@ class Compiler:
         # A slice that cannot be told apart takes no items: what is left over is then no surprise.
         whole = len(slices) == sum(name.rpartition("/")[0] == prefix for name in node.slices)
         rules = str(facts.get("rules", "open")) if whole else "open"
+        if not whole:
+            slices = [made for made in slices if not _is_default(made.name)]
         return Slicing(slices, rules, facts.get("ordered") is True)
 
     def _slice(
         self, node: ElementNode, one: ElementNode, rows: list[dict[str, Any]], place: Place
     ) -> Slice | None:
-        types = [str(row.get("code")) for row in one.facts.get("type") or ()]
-        type_ = place.element.content or (types[0] if len(types) == 1 else "Element")
-        tests = [
-            build_matches(str(row.get("type")), str(row.get("path")), one, type_, self._tools) for row in rows
-        ]
-        found = [test for test in tests if test is not None]
-        if not found or len(found) < len(tests):
+        matches = _any_item if _is_default(one.slice) else self._matches(one, rows, place)
+        if matches is None:
             self.problems.append(
                 f"slice {one.slice[:64]} of {one.name[:64]}: nothing it says tells it from other items"
             )
@@ -241,12 +238,34 @@ class Compiler:
         within = ElementNode(one.name, one.facts, "", {}, node.slices)
         return Slice(
             one.slice,
-            found[0] if len(found) == 1 else lambda item, context: all(t(item, context) for t in found),
+            matches,
             _number(one.facts.get("min"), 0),
             None if one.facts.get("max") in (None, "*") else _number(one.facts["max"], 0),
             self._element(beyond(one, node), place),
             self._slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
         )
+
+    def _matches(self, one: ElementNode, rows: list[dict[str, Any]], place: Place) -> Matches | None:
+        """Compiles what tells the items of a slice from others; None where nothing does."""
+        types = [str(row.get("code")) for row in one.facts.get("type") or ()]
+        type_ = place.element.content or (types[0] if len(types) == 1 else "Element")
+        tests = [
+            build_matches(str(row.get("type")), str(row.get("path")), one, type_, self._tools) for row in rows
+        ]
+        found = [test for test in tests if test is not None]
+        if not found or len(found) < len(tests):
+            return None
+        if len(found) == 1:
+            return found[0]
+        return lambda item, context: all(test(item, context) for test in found)
+
+
+def _is_default(name: str) -> bool:
+    return name.rpartition("/")[2] == DEFAULT
+
+
+def _any_item(_item: Item, _context: Context) -> bool:
+    return True
 
 
 def _has_parts(node: ElementNode, name: str) -> bool:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/defining-extensions.html#context
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -12,18 +13,22 @@ from typing import Any
 from fhir_server.definitions.element_tree import elements_of
 from fhir_server.definitions.registry import Definitions
 from fhir_server.fhir import Resource
+from fhir_server.fhir.elements import Node as Walked
 from fhir_server.fhir.elements import Path, format_expression, walk
 from fhir_server.fhirpath.evaluate import compile_expression
 from fhir_server.fhirpath.node import FhirPathError
 from fhir_server.fhirpath.types import ancestors
 from fhir_server.validation.context import Context
-from fhir_server.validation.fault import Fault, fault, remark, show
+from fhir_server.validation.fault import Fault, fault, gather, remark, show
+from fhir_server.validation.profile.context_invariants import check_context_invariants
 
 _PREFIX = "http://hl7.org/fhir/StructureDefinition/structuredefinition-"
 # Their contexts in R4 are not those in which R4 itself uses them; later versions have others.
 _ANYWHERE = frozenset(
     _PREFIX + name for name in ("fhir-type", "normative-version", "fmm", "standards-status", "wg")
 )
+
+_SLICE = re.compile(r":[^.]*")
 
 FindDefinition = Callable[[str], Resource | None]
 """Canonical → StructureDefinition of an extension."""
@@ -60,6 +65,8 @@ def check_modifier(definition: Resource, key: str, *, modifies: bool) -> list[Fa
 def stands_well(definition: Resource, holder: str) -> bool:
     """True where the type of the holder is enough to say that an extension may stand there."""
     rows = definition.get("context")
+    if definition.get("contextInvariant"):
+        return False
     if not isinstance(rows, list) or not rows:
         return True
     names = ancestors(holder)
@@ -73,21 +80,34 @@ def stands_well(definition: Resource, holder: str) -> bool:
 
 def check_places(context: Context, definitions: Definitions, find: FindDefinition) -> list[Fault] | None:
     """Returns the faults of the extensions of a resource that stand where their definition does not allow."""
-    resource = context.resource
-    faults: list[Fault] = []
-    for node in walk(resource, definitions.structure_or_none):
+    faults: list[Fault] | None = None
+    seen: dict[Path, Walked] = {}
+    for node in walk(context.resource, definitions.structure_or_none):
+        seen[node.path] = node
         url = node.value.get("url") if node.type == "Extension" and isinstance(node.value, dict) else None
         definition = find(url) if isinstance(url, str) and ":" in url else None
-        rows = definition.get("context") if definition is not None else None
-        if not isinstance(rows, list) or not rows or url in _ANYWHERE:
+        if definition is None:
             continue
-        if not _is_allowed([r for r in rows if isinstance(r, dict)], node.path, context, definitions):
-            expression = format_expression(resource, node.path, definitions.structure_or_none)
-            allowed = ", ".join(str(r.get("expression"))[:64] for r in rows[:8] if isinstance(r, dict))
-            text = f"The extension {show(str(url))} may not stand here; allowed: {allowed}."
-            place = expression[len(str(resource.get("resourceType"))) :]
-            faults += fault("structure", text, place, id="extension:context")
-    return faults or None
+        found = _check_place(definition, node, context, definitions)
+        found += check_context_invariants(definition, node, seen, context) if not found else []
+        if found:
+            expression = format_expression(context.resource, node.path, definitions.structure_or_none)
+            segment = expression[len(str(context.resource.get("resourceType"))) :]
+            faults = gather(faults, found, segment)
+    return faults
+
+
+def _check_place(
+    definition: Resource, node: Walked, context: Context, definitions: Definitions
+) -> list[Fault]:
+    url, rows = definition.get("url"), definition.get("context")
+    if not isinstance(rows, list) or not rows or url in _ANYWHERE:
+        return []
+    if _is_allowed([r for r in rows if isinstance(r, dict)], node.path, context, definitions):
+        return []
+    allowed = ", ".join(str(r.get("expression"))[:64] for r in rows[:8] if isinstance(r, dict))
+    text = f"The extension {show(str(url))} may not stand here; allowed: {allowed}."
+    return fault("structure", text, id="extension:context")
 
 
 def _is_allowed(rows: list[dict[str, Any]], path: Path, context: Context, definitions: Definitions) -> bool:
@@ -100,7 +120,7 @@ def _is_allowed(rows: list[dict[str, Any]], path: Path, context: Context, defini
         expression = str(row.get("expression"))
         type_ = row.get("type")
         if type_ == "element":
-            if expression in names or expression in ("*", "Element"):
+            if _element(expression) in names or expression in ("*", "Element"):
                 return True
         elif type_ == "extension":
             if isinstance(holder, dict) and holder.get("url") == expression:
@@ -108,6 +128,11 @@ def _is_allowed(rows: list[dict[str, Any]], path: Path, context: Context, defini
         elif type_ != "fhirpath" or _selects(expression, holder, context):
             return True
     return False
+
+
+def _element(expression: str) -> str:
+    """Returns the path in R4 of an element that a context names as [url]#[element id], slices left out."""
+    return _SLICE.sub("", expression.rpartition("#")[2])
 
 
 def _holder(path: Path, resource: Resource, definitions: Definitions) -> tuple[Any, set[str]]:

@@ -9,6 +9,9 @@ from fhir_server.validation.context import Context
 from fhir_server.validation.fault import Fault, fault, gather, is_full
 from fhir_server.validation.profile.parts import Item, ItemCheck, Matches, segment_of
 
+DEFAULT = "@default"
+"""Name of the slice of what no other slice takes: it has no discriminator values."""
+
 
 class Slice(NamedTuple):
     """A slice ready to run."""
@@ -59,10 +62,13 @@ def check_slices(slicing: Slicing, name: str, items: list[Item], context: Contex
 
 
 def _find(slicing: Slicing, item: Item, context: Context) -> int | None:
+    default: int | None = None
     for at, one in enumerate(slicing.slices):
-        if one.matches(item, context):
+        if one.name.rpartition("/")[2] == DEFAULT:
+            default = at
+        elif one.matches(item, context):
             return at
-    return None
+    return default
 
 
 def _check_item(one: Slice, item: Item, context: Context) -> list[Fault] | None:

@@ -291,3 +291,37 @@ def test_blood_pressure_must_have_both_of_its_components() -> None:
         ("cardinality:min", "Observation.component"),
         ("slicing:min", "Observation.component"),
     ]
+
+
+def defaulted(rules: str, *parts: Json) -> Json:
+    return profile(
+        "p",
+        "Patient",
+        element("Patient.identifier", slicing=slicing("value", "system", rules)),
+        element("Patient.identifier:@default", max="1"),
+        element("Patient.identifier:@default.value", maxLength=2),
+        *of_system("a", "urn:a:b"),
+        *parts,
+    )
+
+
+@pytest.mark.parametrize("rules", ["open", "closed"])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([A, A, B], []),
+        ([{**A, "value": "long"}], []),
+        ([A, {**B, "value": "long"}], [("value:max-length", "Patient.identifier[1].value")]),
+        ([B, A, C], [("slicing:max", "Patient.identifier")]),
+    ],
+)
+def test_the_default_slice_takes_what_no_other_takes(
+    rules: str, given: list[Json], expected: list[tuple[str, str]]
+) -> None:
+    assert told({**PATIENT, "identifier": given}, source(defaulted(rules)), "p") == expected
+
+
+def test_beside_a_slice_that_cannot_be_told_apart_the_default_slice_takes_nothing() -> None:
+    known = source(defaulted("closed", element("Patient.identifier:vague")))
+    assert told({**PATIENT, "identifier": [B, {**C, "value": "long"}]}, known, "p") == []
+    assert told({**PATIENT, "identifier": [A]}, known, "p") == []

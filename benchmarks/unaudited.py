@@ -14,14 +14,15 @@ from fhir_server.app import Server
 from fhir_server.app import create_app as create_audited
 from fhir_server.audit.event import Access, Caller
 from fhir_server.audit.record import AuditRecorder
-from fhir_server.storage.audit import AuditTrail, Document
+from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.mongo import Document
 
 
 class _Silent(AuditRecorder):
     """Records nothing."""
 
-    def build(self, accesses: Sequence[Access], caller: Caller) -> list[Document]:
-        return []
+    def build(self, accesses: Sequence[Access], caller: Caller) -> dict[str, list[Document]]:
+        return {}
 
 
 def create_app() -> Flask:

@@ -44,9 +44,11 @@ def test_a_person_opens_her_record_renews_and_ends_the_access(page: Page, server
     while page.get_by_role("button", name="Retirer l’accès").count():
         page.get_by_role("button", name="Retirer l’accès").first.click()
     expect(page.get_by_text("Aucune application n’a d’accès")).to_be_visible()
+    # The access token that the app still keeps has ended with the access.
     page.goto("/sample-app/")
-    page.get_by_role("button", name="Renouveler").click()
-    expect(page.get_by_role("status")).not_to_have_text("Accès renouvelé.")
+    expect(page.get_by_role("status")).to_contain_text("401")
+    expect(page.get_by_role("button", name="Ouvrir mon dossier")).to_be_visible()
+    expect(page.get_by_role("button", name="Renouveler")).to_be_hidden()
 
 
 def test_a_refusal_is_told_in_the_app(page: Page) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from pymongo.client_session import ClientSession
 
 from fhir_server.storage.mongo import HISTORY, Document, Mongo, translated
+from fhir_server.storage.stored import RECORD_BY_REFERENCE
 
 RECORD_FIELDS = ("vis", "iv", "au", "dk")
 _FACTS = dict.fromkeys(("p", *RECORD_FIELDS), 1)
@@ -49,13 +50,16 @@ class RecordFields:
     def set(self, resource_type: str, resource_id: str, fields: Document) -> None:
         """Replaces fields of a resource and of all its old versions: the labels of today hide the past."""
         gone = [name for name in RECORD_FIELDS if name not in fields]
+        by_reference = resource_type in RECORD_BY_REFERENCE
         change: Document = {"$set": fields} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
         with translated():
             self._mongo.collection(resource_type).update_one(
                 {"_id": {"$eq": resource_id}}, change, session=self._session
             )
+            # A resource that was moved left versions that belong to the record it came from.
+            past = {**change, "$set": {k: v for k, v in fields.items() if k != "p" or by_reference}}
             self._mongo.collection(HISTORY).update_many(
-                {"rt": {"$eq": resource_type}, "id": {"$eq": resource_id}}, change, session=self._session
+                {"rt": {"$eq": resource_type}, "id": {"$eq": resource_id}}, past, session=self._session
             )
 
     def set_state(self, patient: str, state: str, emergency: Sequence[str]) -> None:

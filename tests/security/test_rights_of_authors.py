@@ -9,7 +9,7 @@ import pytest
 
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.labels import LABELS, with_labels
-from tests.examples import body, create, observation, problem
+from tests.examples import body, create, observation, patient, problem
 from tests.http_client import FhirHttp
 from tests.records import document, sees
 from tests.running_server import RunningServer
@@ -83,3 +83,17 @@ def test_the_trace_of_what_is_hidden_is_hidden(
     own = team["other"].get(f"AuditEvent?patient={record}&_count=200").text
     assert "Practitioner/author" not in own
     assert "Practitioner/author" in team["mt"].get(f"AuditEvent?patient={record}&_count=200").text
+
+
+def test_what_was_moved_and_masked_leaves_its_past_where_it_was(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    other = str(create(fhir, patient())["id"])
+    stored = create(fhir, observation(f"Patient/{record}"))
+    path = f"Observation/{stored['id']}"
+    moved = with_labels({**stored, "subject": {"reference": f"Patient/{other}"}}, LABELS["MASQUE_PS"])
+    assert fhir.put(path, moved).status_code == 200
+    there = server.client("patient/*.rs", other)
+    assert there.get(f"{path}/_history/2").status_code == 200
+    problem(there.get(f"{path}/_history/1"), 404)
+    assert there.get(f"{path}/_history").json()["total"] == 1

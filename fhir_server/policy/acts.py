@@ -71,8 +71,7 @@ def check_deposit(resource: Resource, actor: Actor, *, is_adult: bool) -> None:
     labels = labels_of(resource)
     if not labels or actor.kind == SYSTEM:
         return
-    if labels & MASQUE_PS and labels & INVISIBLE_PATIENT:
-        raise Unprocessable("MASQUE_PS and INVISIBLE_PATIENT do not go together", "meta.security")
+    check_labels(labels)
     if labels & INVISIBLE_PATIENT and actor.kind not in (PROFESSIONAL, STRUCTURE):
         raise Forbidden("only who is yet to announce it hides something from the patient")
     if labels & INVISIBLE_REPRESENTANTS_LEGAUX:
@@ -80,6 +79,12 @@ def check_deposit(resource: Resource, actor: Actor, *, is_adult: bool) -> None:
             raise Unprocessable("INVISIBLE_REPRESENTANTS_LEGAUX is of minors", "meta.security")
         if actor.kind == REPRESENTATIVE:
             raise Forbidden("who represents the holder does not hide it from representatives")
+
+
+def check_labels(labels: int) -> None:
+    """Raises Unprocessable where labels do not go together."""
+    if labels & MASQUE_PS and labels & INVISIBLE_PATIENT:
+        raise Unprocessable("MASQUE_PS and INVISIBLE_PATIENT do not go together", "meta.security")
 
 
 def is_author(actor: Actor, authors: list[str], patient: str) -> bool:
@@ -119,4 +124,6 @@ def _extensions(resource: Resource) -> list[Resource]:
 
 
 def _is_archive_mark(extension: Any) -> bool:
-    return isinstance(extension, dict) and extension.get("url") in IS_ARCHIVED
+    """Tells whether an extension is the mark and nothing more: anything else with its URL is content."""
+    is_mark = isinstance(extension, dict) and set(extension) == {"url", "valueBoolean"}
+    return is_mark and extension["url"] in IS_ARCHIVED

@@ -44,4 +44,5 @@ def _codes(concept: Any) -> list[str]:
         and isinstance(coding.get("system"), str)
         and coding["system"] in _TYPE_SYSTEMS
         and isinstance(coding.get("code"), str)
+        and ":" not in coding["code"]  # type:Observation is no type of document
     ]

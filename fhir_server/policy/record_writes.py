@@ -11,7 +11,7 @@ from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.labels import INVISIBLE_PATIENT, MASQUE_PS, labels_of
 from fhir_server.policy.actor import HOLDER, PROFESSIONAL, SYSTEM, Actor, acting
-from fhir_server.policy.acts import acts_of, check_acts, check_deposit, is_author
+from fhir_server.policy.acts import acts_of, check_acts, check_deposit, check_labels, is_author
 from fhir_server.policy.authors import authors_of
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.compile_policy import compile_policy
@@ -80,7 +80,10 @@ class RecordWrites:
             is_adult = bool(labels_of(resource)) and self._is_adult(patient, document["lu"])
             check_deposit(resource, actor, is_adult=is_adult)
         elif resource["resourceType"] != "Consent" or self._decision_in(before) is None:
-            self._check_acts(acts_of(self._read(before), resource), before, actor)
+            acts = acts_of(self._read(before), resource)
+            self._check_acts(acts, before, actor)
+            if "mask" in acts or "hide-from-patient" in acts:
+                check_labels(labels_of(resource))
 
     def _check_acts(self, acts: frozenset[str], before: Document, actor: Actor) -> None:
         patient = before.get("p", "")

@@ -97,3 +97,13 @@ def test_what_was_moved_and_masked_leaves_its_past_where_it_was(
     assert there.get(f"{path}/_history/2").status_code == 200
     problem(there.get(f"{path}/_history/1"), 404)
     assert there.get(f"{path}/_history").json()["total"] == 1
+
+
+def test_what_is_yet_to_be_announced_is_not_masked(
+    fhir: FhirHttp, record: str, team: dict[str, FhirHttp]
+) -> None:
+    stored = create(team["author"], document(record, labels=LABELS["INVISIBLE_PATIENT"]))
+    both = with_labels(stored, LABELS["INVISIBLE_PATIENT"] | LABELS["MASQUE_PS"])
+    for name in ("author", "other", "mt"):
+        problem(team[name].put(f"DocumentReference/{stored['id']}", both), 422)
+    assert body(fhir.get(f"DocumentReference/{stored['id']}"))["meta"]["versionId"] == "1"

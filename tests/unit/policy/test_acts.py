@@ -45,6 +45,8 @@ def test_each_label_that_comes_or_goes_is_an_act(before: int, after: int) -> Non
         ({"extension": [ARCHIVED, {"url": "urn:x", "valueBoolean": True}]}, {"archive", "content"}),
         ({"meta": {"tag": [{"code": "x"}]}}, {"content"}),
         ({"status": "superseded", "description": "y"}, {"replace", "content"}),
+        ({"extension": [{"url": ARCHIVED["url"], "valueString": "anything"}]}, {"content"}),
+        ({"extension": [{**ARCHIVED, "id": "more"}]}, {"content"}),
     ],
 )
 def test_what_changes_says_what_is_done(change: dict[str, Any], acts: set[str]) -> None:

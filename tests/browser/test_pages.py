@@ -100,7 +100,9 @@ def test_the_pages_of_an_account_are_accessible(page: Page, server: RunningServe
 
 def test_a_person_logs_in_with_the_keyboard_alone(page: Page) -> None:
     page.goto("/auth/login")
-    page.keyboard.type("zoe")  # the first field has the focus
+    # Chromium gives `autofocus` its field when it paints, which may be after the page has loaded.
+    expect(page.get_by_label("Identifiant")).to_be_focused()
+    page.keyboard.type("zoe")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")

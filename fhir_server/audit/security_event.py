@@ -25,6 +25,7 @@ _KINDS: dict[str, tuple[str, str, tuple[str, str, str]]] = {
     "grant-given": ("110113", "Security Alert", (_OWN, "grant-given", "Access granted to an app")),
     "grant-refused": ("110113", "Security Alert", (_OWN, "grant-refused", "Access refused to an app")),
     "grant-revoked": ("110113", "Security Alert", (_OWN, "grant-revoked", "Access of an app revoked")),
+    "emergency-opened": ("110113", "Security Alert", (_DCM, "110127", "Emergency Override Started")),
     "client-changed": ("110113", "Security Alert", (_DCM, "110136", "Security Roles Changed")),
     "account-changed": ("110113", "Security Alert", (_DCM, "110137", "User security Attributes Changed")),
 }
@@ -52,6 +53,10 @@ class SecurityEvent:
     request_id: str = ""
     activity: Activity = NO_ACTIVITY
     """In which the person acts."""
+    purpose: str = ""
+    """Code of v3-ActReason, of an emergency."""
+    reason: str = ""
+    """Why a record was opened in an emergency, in the words of the professional."""
 
 
 def build_security_event(event: SecurityEvent, event_id: str, recorded: str, observer: str) -> Resource:
@@ -69,6 +74,9 @@ def build_security_event(event: SecurityEvent, event_id: str, recorded: str, obs
     }
     if event.denied:
         resource["outcomeDesc"] = event.denied
+    if event.purpose:
+        coding = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": event.purpose}
+        resource["purposeOfEvent"] = [{"coding": [coding], "text": event.reason}]
     resource["agent"] = _agents(event, observer)
     resource["source"] = {"site": observer, "observer": {"display": observer}}
     if entities := _entities(event):

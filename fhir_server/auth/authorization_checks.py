@@ -18,6 +18,7 @@ from authlib.oauth2.rfc6749 import (
     UnsupportedResponseTypeError,
 )
 
+from fhir_server.auth import emergency
 from fhir_server.auth.clients import RegisteredClient
 from fhir_server.auth.parameters import SmartRequest
 from fhir_server.auth.scopes import levels, split_scopes
@@ -43,6 +44,7 @@ KEPT = (
     "acr_values",
     "display",
     "dpop_jkt",
+    emergency.PARAMETER,
 )
 _LONGEST = 2048
 
@@ -87,6 +89,8 @@ def check(server: SmartServer, client: RegisteredClient, parameters: Mapping[str
         raise UnauthorizedClientError("The app is not registered for authorization_code.")
     _check_audience(server, parameters)
     scopes = _scopes(client, parameters.get("scope", ""))
+    if emergency.PARAMETER in parameters:
+        scopes = _in_emergency(parameters, scopes)
     return Checked(client.client_id, kept, scopes, _launch(server, client, parameters, scopes))
 
 
@@ -122,6 +126,18 @@ def _scopes(client: RegisteredClient, text: str) -> list[str]:
     if not scopes:
         raise InvalidScopeError("The app is not allowed any of these scopes.")
     return scopes
+
+
+def _in_emergency(parameters: Mapping[str, str], scopes: list[str]) -> list[str]:
+    """Returns what is left of the scopes; a person answers such a request, each time."""
+    if emergency.purpose_of(parameters) not in emergency.PURPOSES:
+        raise InvalidRequestError("purpose_of_use must be BTG or ETREAT.")
+    if "none" in parameters.get("prompt", "").split():
+        raise OAuth2Error("A reason is to be given.", error="interaction_required")
+    left = emergency.readable(scopes)
+    if "user" not in levels(left):
+        raise InvalidScopeError("An emergency access needs a user/ scope to read.")
+    return [*left, "launch/patient"] if not {"launch", "launch/patient"} & set(left) else left
 
 
 def _launch(

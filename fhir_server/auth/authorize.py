@@ -15,6 +15,7 @@ from flask import Request, Response, g
 
 from fhir_server.audit.activity import read_activity
 from fhir_server.audit.security_event import SecurityEvent
+from fhir_server.auth import emergency
 from fhir_server.auth.authorization_checks import Checked, check, find_client
 from fhir_server.auth.clients import RegisteredClient
 from fhir_server.auth.decision import Decision, Denied, Granted, Person
@@ -122,14 +123,16 @@ class AuthorizationEndpoint:
                 encounter=str(launch.get("encounter") or self._chosen_encounter(granted, scopes)),
                 response=response_context(launch),
                 activity=read_activity(person.activity).facts(),
-                purpose="PATRQT" if person.kind in _OWN_RECORD else "TREAT",
+                purpose=_purpose(row, person),
                 session_id=person.session_id if is_online else "",
                 auth_time=person.auth_time,
                 acr=person.acr,
                 amr=tuple(person.amr),
             )
         )
-        self._record(row, "grant-given", person, patient=patient, scope=" ".join(scopes))
+        kind = "emergency-opened" if granted.reason else "grant-given"
+        facts = {"purpose": emergency.purpose_of(row.parameters), "reason": granted.reason}
+        self._record(row, kind, person, patient=patient, scope=" ".join(scopes), **facts)
         return self._stores.codes.add(
             client_id=client.client_id,
             redirect_uri=str(row.redirect_uri),
@@ -153,6 +156,8 @@ class AuthorizationEndpoint:
         kept = [scope for scope in earlier if narrow([scope], offered) != [scope]]
         # What was to be asked again each time is not remembered by the way.
         remembered = granted.remember and (not kept or bool(before and before.remembered))
+        if granted.reason:  # an emergency changes nothing of what holds at other times
+            kept, remembered = earlier, bool(before and before.remembered)
         return grants.decide(parties, list(dict.fromkeys([*kept, *scopes])), remembered=remembered)
 
     def _scopes(
@@ -171,9 +176,18 @@ class AuthorizationEndpoint:
             raise OAuth2Error("The record is not one that this person opens.", error="access_denied")
         if person.activities and not person.activity:
             raise OAuth2Error("No activity was chosen.", error="access_denied")
+        if emergency.purpose_of(row.parameters):
+            self._check_emergency(granted, patient)
         if person.kind == "administrator":
             raise OAuth2Error("An administrator opens no record.", error="access_denied")
         return scopes
+
+    @staticmethod
+    def _check_emergency(granted: Granted, patient: str) -> None:
+        if granted.person.kind != "professional" or not granted.reason or not patient:
+            raise OAuth2Error(
+                "An emergency access is a professional's, with a reason.", error="access_denied"
+            )
 
     def _record_refusal(self, row: AuthorizationRequest, decision: Decision, error: str) -> None:
         person = decision.person if isinstance(decision, Granted) else None
@@ -196,6 +210,11 @@ class AuthorizationEndpoint:
         fields = {**answer, "state": state, "iss": self._server.issuer}
         query = urlencode({name: value for name, value in fields.items() if value})
         return _go(f"{uri}{'&' if '?' in uri else '?'}{query}")
+
+
+def _purpose(row: AuthorizationRequest, person: Person) -> str:
+    """Returns the code of v3-ActReason that the tokens carry."""
+    return emergency.purpose_of(row.parameters) or ("PATRQT" if person.kind in _OWN_RECORD else "TREAT")
 
 
 def _go(address: str) -> Response:

@@ -43,6 +43,8 @@ class Granted:
     """Logical id of the record that was chosen; an EHR launch has its own."""
     encounter: str = ""
     remember: bool = False
+    reason: str = ""
+    """Why the record is opened in an emergency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.audit.activity import NO_ACTIVITY, Activity
+from fhir_server.auth.emergency import REGULATION
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import FhirError
 from fhir_server.fhir.json import encode_json, parse_json
@@ -22,6 +23,9 @@ CLIENT_ID = "login-pages"
 MOST = 20
 _INS_SYSTEMS = tuple(f"urn:oid:1.2.250.1.213.1.4.{number}" for number in (8, 9, 10, 11))
 _MOST_PARTS = 8
+_SEPARATORS = re.compile(r"[\\,$|]")
+_FRENCH_DATE = re.compile(r"(\d\d)/(\d\d)/(\d{4})", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"[0-9][0-9AB]{9,14}")
 
 Interact = Callable[[AccessContext, FhirRequest], FhirResponse]
@@ -56,12 +60,15 @@ class Chooser:
         session_id: str,
         address: str,
         activity: Activity = NO_ACTIVITY,
+        purpose: str = "",
     ) -> None:
+        """`purpose`: code of v3-ActReason, of an emergency."""
         self._interact = interact
         self._fhir_user = fhir_user
         self._session_id = session_id
         self._address = address
         self._activity = activity
+        self._purpose = purpose
 
     def own(self, patient_ids: Sequence[str]) -> tuple[Candidate, ...]:
         """Returns the records that the person opens as holder or representative."""
@@ -76,6 +83,8 @@ class Chooser:
     def find(self, text: str) -> Found:
         """Returns the records whose holder has an INS."""
         parameters = search_parameters(text)
+        if not parameters and self._purpose == REGULATION:
+            parameters = traits(text)
         if not parameters:
             return Found(())
         query = (*parameters, ("_count", str(MOST + 1)), ("_sort", "family"))
@@ -89,6 +98,13 @@ class Chooser:
         answer = self.ask(self.context("user/Patient.rs"), FhirRequest("GET", ("Patient", patient_id)))
         return read_candidate(answer) if answer is not None else None
 
+    def stands(self, patient_id: str) -> bool:
+        """Tells whether the person may open a record with her purpose: the rules of the record answer."""
+        context = self.context("user/Patient.r user/DocumentReference.r", patient_id)
+        answer = self.ask(context, FhirRequest("GET", ("Patient", patient_id, "$dmp-access")))
+        rows = answer.get("parameter", []) if answer is not None else []
+        return any(row.get("valueCode") == "valid" for row in rows)
+
     def context(self, scope: str, patient: str = "") -> AccessContext:
         """Returns the rights of the person for one scope, in one record if one is named."""
         return AccessContext(
@@ -98,6 +114,7 @@ class Chooser:
             patient=patient,
             fhir_user=self._fhir_user,
             activity=self._activity,
+            purpose=self._purpose or "TREAT",
             address=self._address,
         )
 
@@ -126,6 +143,26 @@ def search_parameters(text: str) -> tuple[tuple[str, str], ...]:
         return ()
     value = number[:13] if len(number) == 15 else number
     return (("identifier", ",".join(f"{system}|{value}" for system in _INS_SYSTEMS)),)
+
+
+def traits(text: str) -> tuple[tuple[str, str], ...]:
+    """Returns the search by names and birth date, as in Martin Anne 03/02/1980, for who has no INS.
+
+    Both are needed: nobody browses people.
+    """
+    words = text.split()[:_MOST_PARTS]
+    dates = [date for date in map(_date, words) if date]
+    names = [word for word in words if len(word) > 1 and not any(letter.isdigit() for letter in word)]
+    if len(dates) != 1 or not names:
+        return ()
+    return (("birthdate", dates[0]), *(("name", _SEPARATORS.sub(r"\\\g<0>", name)) for name in names))
+
+
+def _date(word: str) -> str:
+    french = _FRENCH_DATE.fullmatch(word)
+    if french:
+        return f"{french[3]}-{french[2]}-{french[1]}"
+    return word if _DATE.fullmatch(word) else ""
 
 
 def read_candidate(patient: Mapping[str, Any]) -> Candidate:

@@ -11,6 +11,7 @@ from typing import Any
 from fhir_server.audit.activity import read_activity
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.audit.security_event import SecurityEvent
+from fhir_server.auth import emergency
 from fhir_server.auth.clients import RegisteredClient
 from fhir_server.auth.id_token import IdTokens
 from fhir_server.auth.parameters import SmartRequest
@@ -58,7 +59,9 @@ class TokenIssuer:
             subject=str(family.account_id) if has_id_token else "",
             jkt=request.jkt,
         )
-        response = self._issue(facts, request, self.app_seconds) | context
+        is_emergency = facts.purpose in emergency.PURPOSES
+        seconds = emergency.SECONDS if is_emergency else self.app_seconds
+        response = self._issue(facts, request, seconds) | context
         if nonce is not None and "openid" in scopes:
             response["id_token"] = self.id_tokens.write(family, scopes, response["access_token"], nonce)
         if client.check_grant_type("refresh_token") and not set(REFRESH).isdisjoint(
@@ -100,4 +103,6 @@ def launch_context(family: TokenFamily) -> dict[str, Any]:
     """Returns the launch context parameters of a family, those that are known."""
     context = dict(family.response)
     ids = {"patient": str(family.patient), "encounter": str(family.encounter)}
+    if family.purpose in emergency.PURPOSES:  # what the person is shown during the whole access
+        context[emergency.PARAMETER] = str(family.purpose)
     return {**{name: value for name, value in ids.items() if value}, **context}

@@ -43,6 +43,12 @@ _OPERATIONS_OF = {
             "definition": "https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-explain",
         },
     ),
+    "Patient": (
+        {
+            "name": "dmp-access",
+            "definition": "https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-access",
+        },
+    ),
 }
 _NOT_OF = {
     # The trail is not read by words: its index is written on every access.

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fhir_server.interactions.messages import Operation
-from fhir_server.operations import dmp_explain, validate
+from fhir_server.operations import dmp_access, dmp_explain, validate
 
 OPERATIONS: Mapping[str, Operation] = {
     "validate": Operation(
         definition="http://hl7.org/fhir/OperationDefinition/Resource-validate",
         perform=validate.validate,
         levels=frozenset({"type", "instance"}),
+    ),
+    "dmp-access": Operation(
+        definition="https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-access",
+        perform=dmp_access.dmp_access,
+        levels=frozenset({"instance"}),
     ),
     "dmp-explain": Operation(
         definition="https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-explain",

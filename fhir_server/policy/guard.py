@@ -22,7 +22,7 @@ from fhir_server.policy.database import Database
 from fhir_server.policy.decide import constrain, decide
 from fhir_server.policy.guarded_search import GuardedSearch, Page
 from fhir_server.policy.reach import NOTHING, Reach
-from fhir_server.policy.record_access import RecordAccess
+from fhir_server.policy.record_access import RecordAccess, Standing
 from fhir_server.policy.record_policy import RecordPolicy
 from fhir_server.policy.record_rules import Refused
 from fhir_server.policy.record_writes import RecordWrites
@@ -198,6 +198,10 @@ class GuardedStore:
     def policy_at(self, patient: str, epoch: int) -> RecordPolicy | None:
         """Returns what the holder of a record had decided at an epoch; None where that is not known."""
         return self._records.policy_at(patient, epoch)
+
+    def standing(self, patient: str) -> Standing:
+        """Returns how the caller stands before a record whose Patient may be read."""
+        return self._records.standing(patient)
 
     def explain(self, query: Query, limit: int) -> dict[str, Any]:
         """Returns how the database executes a search; nothing of what it finds."""

@@ -7,17 +7,17 @@ or the resource itself names the patient, and the policy of that record decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.reference import parse_reference
-from fhir_server.policy.actor import CENTRE_15, actor_in, is_unbound
+from fhir_server.policy.actor import CENTRE_15, acting, actor_in, is_unbound
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import require_scope
-from fhir_server.policy.record_policy import RecordPolicy, read_policy
-from fhir_server.policy.record_rules import Moment, Readable, Refused
+from fhir_server.policy.record_policy import RecordPolicy, Span, read_policy
+from fhir_server.policy.record_rules import Moment, Readable, Refused, reading
 from fhir_server.policy.situation import Situation
 from fhir_server.search.query import Chain, Clause, Compartment, Query
 from fhir_server.storage.record_policies import RecordPolicies
@@ -30,6 +30,19 @@ MOST_IDENTIFIERS = 8
 
 NOBODY = "-"
 """The patient of what is not there: looked up like any other, so that both take the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a caller stands before a record."""
+
+    is_let_in: bool
+    rule: str
+    """Code of audit/rules.csv."""
+    policy: RecordPolicy
+    spans: tuple[Span, ...]
+    """The periods in which something lets the caller in, past ones too."""
+    now: int
 
 
 class RecordAccess:
@@ -78,6 +91,19 @@ class RecordAccess:
             self.patient = patient if patient != NOBODY else ""
             context = replace(context, patient=patient)
         return Situation(context, self.policy_of, self._moment, self.decided)
+
+    def standing(self, patient: str) -> Standing:
+        """Returns how the caller stands before a record: the rule that would decide what is read of it."""
+        policy, now = self.policy_of(patient), self._moment.now
+        actor = acting(self.situation(patient).context, patient)
+        given = (policy.treating, policy.permits, policy.care_team)
+        names = [name for name in (actor.reference, actor.organization) if name]
+        spans = tuple(row[name] for row in given for name in names if name in row)
+        try:
+            rule = reading(actor, policy, "DocumentReference", self._moment).rule
+        except Refused as error:
+            return Standing(False, error.rule, policy, spans, now)
+        return Standing(True, rule, policy, spans, now)
 
     def epoch_of(self, patient: str) -> int:
         """Returns the version of the policy that this request looked at, 0 where it looked at none."""

@@ -47,6 +47,7 @@ OPEN_TO_BROWSERS = {
         "enrol",
         "activity",
         "patient",
+        "emergency",
         "encounter",
         "consent",
         "access",

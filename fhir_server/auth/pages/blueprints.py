@@ -16,6 +16,7 @@ from fhir_server.auth.pages.access import build_access
 from fhir_server.auth.pages.activity import build_activity
 from fhir_server.auth.pages.clients import build_client, build_clients
 from fhir_server.auth.pages.consent import build_consent
+from fhir_server.auth.pages.emergency import build_emergency
 from fhir_server.auth.pages.encounter import build_encounter
 from fhir_server.auth.pages.enrol import build_enrol
 from fhir_server.auth.pages.login import build_login, build_logout
@@ -42,6 +43,7 @@ OPEN = frozenset(
         "patient",
         "encounter",
         "consent",
+        "emergency",
         "access",
         "security",
         "leave",
@@ -66,6 +68,7 @@ def build_pages(pages: Pages, prefix: str = "/auth") -> tuple[Blueprint, Bluepri
         ("patient", build_patient(pages)),
         ("encounter", build_encounter(pages)),
         ("consent", build_consent(pages)),
+        ("emergency", build_emergency(pages)),
         ("access", build_access(pages)),
         ("security", build_security(pages)),
     ):

@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from fhir_server.audit.activity import read_activity
+from fhir_server.auth.emergency import purpose_of
 from fhir_server.auth.pages.page import Pages, View, go
 from fhir_server.auth.pages.steps import Visit, needs_patient, step
 from fhir_server.auth.patients import Candidate, Chooser, Found
@@ -45,6 +46,7 @@ def make_chooser(pages: Pages, visit: Visit) -> Chooser:
         login.session_id,
         request.remote_addr or "",
         read_activity(login.activity),
+        purpose_of(visit.pending.parameters),
     )
 
 
@@ -97,4 +99,5 @@ def _form(
         search=text,
         problem=problem,
         is_professional=visit.login.kind == "professional",
+        purpose=purpose_of(visit.pending.parameters),
     )

@@ -13,6 +13,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from fhir_server.auth.decision import Granted
+from fhir_server.auth.emergency import FRESH, purpose_of
 from fhir_server.auth.journey import PAGES, Journey, must_prove_again, read_journey
 from fhir_server.auth.pages.page import Pages, go
 from fhir_server.auth.people import People
@@ -21,6 +22,8 @@ from fhir_server.auth.session import Login
 from fhir_server.storage.oauth.authorization_requests import AuthorizationRequest
 
 STEPS = ("login", "second-factor", "activity", "patient", "encounter", "consent")
+EMERGENCY = "emergency"
+"""Takes the place of the consent where a record is opened in an emergency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def next_page(people: People, login: Login, journey: Journey) -> str:
 
 
 def _step(people: People, login: Login, pending: AuthorizationRequest) -> str:
-    if must_prove_again(login, pending):
+    if must_prove_again(login, pending) or _must_prove_for_emergency(login, pending):
         return "login"
     if login.kind == "professional" and not login.activity and login.activities:
         return "activity"
@@ -59,7 +62,11 @@ def _step(people: People, login: Login, pending: AuthorizationRequest) -> str:
         return "patient"
     if needs_encounter(pending) and "encounter" not in pending.chosen:
         return "encounter"
-    return "consent"
+    return EMERGENCY if purpose_of(pending.parameters) else "consent"
+
+
+def _must_prove_for_emergency(login: Login, pending: AuthorizationRequest) -> bool:
+    return bool(purpose_of(pending.parameters)) and not login.is_fresh(FRESH)
 
 
 def needs_patient(login: Login, pending: AuthorizationRequest) -> bool:
@@ -92,7 +99,7 @@ def step(pages: Pages, name: str) -> Callable[[Callable[[Visit], Response]], Cal
             if not people.requests.bind(journey.request_id, login.session_id):
                 return pages.error("request", journey)
             reached = _step(people, login, journey.pending)
-            if STEPS.index(reached) < STEPS.index(name):
+            if _is_before(reached, name):
                 return go(journey.url(reached))
             if request.method == "POST" and not pages.is_genuine(journey.purpose):
                 return pages.error("form", journey, 400)
@@ -101,6 +108,15 @@ def step(pages: Pages, name: str) -> Callable[[Callable[[Visit], Response]], Cal
         return view
 
     return wrap
+
+
+def _is_before(reached: str, name: str) -> bool:
+    """Tells whether somebody has not come as far as a page; the two last ones are never both on a way."""
+    last = ("consent", EMERGENCY)
+    if reached in last and name in last:
+        return reached != name
+    order = [*STEPS, EMERGENCY]
+    return order.index(reached) < order.index(name)
 
 
 def remembered(people: People, visit: Visit) -> Granted | None:

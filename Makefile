@@ -94,8 +94,9 @@ test-security: $(INSTALLED) ## Attack the server, with random requests to its au
 	$(BIN)/python -m pytest tests/security
 
 .PHONY: conformance
-conformance: $(INSTALLED) ## Ask HL7's validator about the corpus of broken resources (needs Java 17, Maven, Maven Central).
+conformance: $(INSTALLED) ## Ask HL7's validator about broken resources and profiles/ (needs Java 17, Maven, Maven Central).
 	$(BIN)/python -m tests.conformance.validation.hl7
+	$(BIN)/python -m tests.conformance.profiles.hl7
 
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.

@@ -124,12 +124,31 @@ def test_an_ins_is_accepted_with_its_key_and_with_no_other(first: str, key: int)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "27903512151898", "2790351215189899", "2790351 2151898", "27903512151898x", "x" * 3000]
+    "value",
+    [
+        "279035121518989\n",
+        "",
+        "27903512151898",
+        "2790351215189899",
+        "2790351 2151898",
+        "27903512151898x",
+        "x" * 3000,
+    ],
 )
 def test_what_is_no_number_at_all_is_refused_without_failing(value: str) -> None:
     patient = read(next(path for path in EXAMPLES if path.parent.name == "dmp-patient"))
     patient["identifier"][0]["value"] = value
     assert errors(patient) != []
+
+
+@pytest.mark.parametrize("profile", ["dmp-practitioner", "dmp-organization", "dmp-imaging-study"])
+@pytest.mark.parametrize("more", ["\n", " ", "\u2028", "\u0665"])
+def test_a_number_with_anything_behind_it_is_refused(profile: str, more: str) -> None:
+    example = read(next(path for path in EXAMPLES if path.parent.name == profile))
+    for index in range(len(example["identifier"])):
+        broken = json.loads(json.dumps(example, default=float))
+        broken["identifier"][index]["value"] += more
+        assert [place for _, place in errors(broken)] == [f"{example['resourceType']}.identifier[{index}]"]
 
 
 # decisions: the table of the policy, and the profiles

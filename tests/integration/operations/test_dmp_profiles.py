@@ -1,4 +1,4 @@
-"""The profiles of profiles/ over HTTP: a write is held to those it names, and the server's traces to theirs."""
+"""The profiles of profiles/ over HTTP: a write is held to those it names, the server's traces to theirs."""
 
 from __future__ import annotations
 

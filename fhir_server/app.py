@@ -31,8 +31,10 @@ from fhir_server.policy.database import Database
 from fhir_server.policy.decide import is_person
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.policy.posted import PostedDefinitions
+from fhir_server.policy.record_policy import FOREVER
 from fhir_server.policy.scopes import Scopes, parse_scopes
 from fhir_server.search.parse import parse_query
+from fhir_server.search.primary_date import DAY_MS
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.accounts import Accounts
 from fhir_server.storage.audit import AuditTrail
@@ -98,6 +100,7 @@ class Server:
             policies,
             self.habilitations.readable,
             settings.base_url,
+            settings.authorisation_days * DAY_MS or FOREVER,
         )
         self.seal = PageSeal(self._page_secret)
         self.accounts = Accounts(self.documents)

@@ -48,6 +48,7 @@ class Settings:
     database_wait_ms: int
     token_cache_seconds: int
     audit_seal_seconds: int
+    authorisation_days: int
     issuer_url: str
     code_seconds: int
     access_token_seconds: int
@@ -229,6 +230,14 @@ SETTINGS: tuple[Setting, ...] = (
         "How often a worker seals the audit trail; 0: only `fhir-server audit seal` does.",
         0,
         86_400,
+    ),
+    Setting(
+        "AUTHORISATION_DAYS",
+        INTEGER,
+        "365",
+        "How long an authorisation holds that does not say until when; 0: until it is withdrawn.",
+        minimum=0,
+        maximum=36_500,
     ),
     Setting(
         "ISSUER_URL",

@@ -73,7 +73,7 @@ def notify(accesses: Sequence[Access], caller: Caller, now: int, treating: Treat
 def professional(caller: Caller) -> str:
     """Returns Practitioner/x where a professional acts, "" otherwise."""
     kind, _, person = caller.fhir_user.rpartition("/")
-    is_professional = kind.rpartition("/")[2] in ("Practitioner", "PractitionerRole")
+    is_professional = kind.rpartition("/")[2] == "Practitioner"
     return f"{kind.rpartition('/')[2]}/{person}" if is_professional and person else ""
 
 

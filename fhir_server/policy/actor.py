@@ -19,7 +19,8 @@ SYSTEM, STRUCTURE, HOLDER, REPRESENTATIVE, PROFESSIONAL = (
     "professional",
 )
 NORMAL, BRIS_DE_GLACE, CENTRE_15 = "normal", "bris_de_glace", "centre_15"
-PROFESSIONALS = frozenset({"Practitioner", "PractitionerRole"})
+PROFESSIONALS = frozenset({"Practitioner"})
+"""A PractitionerRole is no person: what is decided of someone would not be of her in another role."""
 HOLDERS = frozenset({"Patient", "RelatedPerson"})
 
 _MODES = {"BTG": BRIS_DE_GLACE, "ETREAT": CENTRE_15}
@@ -49,7 +50,7 @@ def actor_in(context: AccessContext, level: str, patient: str) -> Actor:
     if kind in PROFESSIONALS:
         mode = _MODES.get(context.purpose, NORMAL)
         return Actor(PROFESSIONAL, reference, organization, context.activity.role, mode)
-    if not kind or reference == f"Patient/{patient}":
+    if not context.fhir_user or reference == f"Patient/{patient}":
         return Actor(HOLDER, reference)
     return Actor(REPRESENTATIVE, reference)
 

@@ -22,6 +22,9 @@ from fhir_server.fhir.labels import (
 from fhir_server.policy.actor import HOLDER, PROFESSIONAL, REPRESENTATIVE, STRUCTURE, SYSTEM, Actor
 
 TREATING = "treating"
+OWN, PATIENT, OTHER = "own", "patient", "other"
+"""Whose contribution a resource is, as seen by who writes."""
+_ENOUGH = {"yes": (OWN, PATIENT, OTHER), PATIENT: (OWN, PATIENT), OWN: (OWN,), "no": ()}
 IS_ARCHIVED = frozenset(
     {
         "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived",
@@ -55,14 +58,13 @@ def acts_of(old: Resource, new: Resource | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def check_acts(acts: frozenset[str], actor: Actor, *, is_treating: bool, is_author: bool) -> None:
-    """Raises Forbidden where an actor may not do one of the acts."""
+def check_acts(acts: frozenset[str], actor: Actor, *, is_treating: bool, whose: str) -> None:
+    """Raises Forbidden where an actor may not do one of the acts to what is own, the patient's or other."""
     if actor.kind == SYSTEM:
         return
     column = TREATING if is_treating else actor.kind
     for act in sorted(acts):
-        right = rights()[act][column]
-        if right == "no" or (right == "own" and not is_author):
+        if whose not in _ENOUGH[rights()[act][column]]:
             raise Forbidden(f"this act ({act}) is not yours on what others contributed")
 
 
@@ -87,17 +89,18 @@ def check_labels(labels: int) -> None:
         raise Unprocessable("MASQUE_PS and INVISIBLE_PATIENT do not go together", "meta.security")
 
 
-def is_author(actor: Actor, authors: list[str], patient: str) -> bool:
-    """Tells whether a resource is the actor's; what names no author is the holder's."""
+def whose(actor: Actor, authors: list[str], patient: str) -> str:
+    """Returns own, patient or other; what names no author is the holder's."""
+    is_patients = not authors or f"Patient/{patient}" in authors
     if actor.kind in (HOLDER, REPRESENTATIVE):
-        return not authors or f"Patient/{patient}" in authors
+        return OWN if is_patients else OTHER
     name = actor.organization if actor.kind == STRUCTURE else actor.reference
-    return name in authors
+    return OWN if name in authors else PATIENT if is_patients else OTHER
 
 
 @cache
 def rights() -> dict[str, dict[str, str]]:
-    """Returns act → column → yes, own or no."""
+    """Returns act → column → yes, patient, own or no."""
     text = resources.files(__package__).joinpath("document_rights.csv").read_text("utf-8")
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return {row.pop("act"): row for row in rows}

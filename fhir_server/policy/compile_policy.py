@@ -7,16 +7,18 @@ was permitted before it: a new authorisation is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.errors import Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.primitives import parse_partial_date
-from fhir_server.policy.consent_templates import Decision, read_template
+from fhir_server.policy.consent_templates import Decision
 from fhir_server.policy.record_policy import (
     BREAK_GLASS,
     CAREGIVER,
+    FOREVER,
     LEGAL,
     MASKED,
     REGULATION,
@@ -38,10 +40,15 @@ _DEFAULTS = {REGULATION: True, BREAK_GLASS: True, MASKED: False}
 
 
 def compile_policy(
-    patient: str, person: Resource | None, consents: Iterable[Resource], base_url: str = ""
+    patient: str,
+    person: Resource | None,
+    decisions: Sequence[Decision],
+    authorisation_ms: int = FOREVER,
 ) -> RecordPolicy:
-    """Returns the policy of a record; raises Unprocessable where its decisions cannot stand together."""
-    decisions = [one for one in (read_template(consent, base_url) for consent in consents) if one is not None]
+    """Returns the policy of a record; raises Unprocessable where its decisions cannot stand together.
+
+    `authorisation_ms`: how long an authorisation holds that does not say until when.
+    """
     active = [one for one in decisions if one.is_active]
     ended = _ended_blocks(decisions)
     caregivers = _standing(active, "caregiver", ended)
@@ -50,7 +57,7 @@ def compile_policy(
     return RecordPolicy(
         patient=patient,
         state=_state(active),
-        permits=_sorted(_standing(active, "authorisation", ended)),
+        permits=_sorted(_standing(_ending(active, authorisation_ms), "authorisation", ended)),
         treating=_sorted(_standing(active, "treating", ended)),
         care_team=_sorted(_standing(active, "care-team", ended)),
         blocked=frozenset(actor for one in active if one.template == "block" for actor in one.actors),
@@ -77,7 +84,7 @@ def _ended_blocks(decisions: Iterable[Decision]) -> dict[str, int]:
     for one in decisions:
         if one.template == "block" and not one.is_active:
             for actor in one.actors:
-                ended[actor] = max(ended.get(actor, 0), one.changed)
+                ended[actor] = max(ended.get(actor, 0), one.stated)
     return ended
 
 
@@ -87,10 +94,18 @@ def _standing(active: Iterable[Decision], template: str, ended: Mapping[str, int
     for one in active:
         if one.template == template:
             for actor in one.actors:
-                if one.changed > ended.get(actor, -1):
+                if one.stated > ended.get(actor, -1):
                     # Of several the one that ends last, so that nothing between two periods is permitted.
                     found[actor] = max(found.get(actor, (0, 0)), (one.since, one.until), key=_by_end)
     return found
+
+
+def _ending(active: Iterable[Decision], lasting: int) -> Iterator[Decision]:
+    """Yields authorisations, each with an end."""
+    for one in active:
+        if one.template == "authorisation":
+            end = min(max(one.since, one.stated) + lasting, FOREVER)
+            yield replace(one, until=end) if one.until == FOREVER else one
 
 
 def _by_end(span: Span) -> tuple[int, int]:

@@ -23,6 +23,8 @@ ROOT = "https://dmp-fhir.example.org/fhir"
 POLICY = f"{ROOT}/Policy/dmp-"
 STATE_SYSTEM = f"{ROOT}/CodeSystem/dmp-record-state"
 ACTIVE, INACTIVE = "active", "inactive"
+OWN, TREATING, ENDING = "own", "treating", "ending"
+"""What a professional may state: about herself, about others as médecin traitant, the end of her own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Template:
     types: frozenset[str]
     actors: frozenset[str]
     most: int
+    has_period: bool
     by_holder: bool
     by_professional: str
 
@@ -49,9 +52,13 @@ class Decision:
     until: int
     changed: int
     """When the Consent was written in this form, ms."""
+    stated: int
+    """When it became active, or ceased to be, ms: what else is changed in it states nothing anew."""
     state: str = ""
     references: tuple[str, ...] = ()
     """Type/id of what is hidden."""
+    agreed_by: tuple[str, ...] = ()
+    """References of those who agree to it, where it says when they did."""
 
     @property
     def is_active(self) -> bool:
@@ -68,6 +75,7 @@ def templates() -> dict[str, Template]:
             frozenset(row["types"].split()),
             frozenset(row["actors"].split()),
             int(row["most"]),
+            row["period"] == "yes",
             row["holder"] == "yes",
             row["professional"],
         )
@@ -75,10 +83,11 @@ def templates() -> dict[str, Template]:
     }
 
 
-def read_template(consent: Resource, base_url: str) -> Decision | None:
+def read_template(consent: Resource, base_url: str, stated: int = 0) -> Decision | None:
     """Returns the decision of a Consent, None where it follows no template.
 
-    Raises Unprocessable where it names a template and contradicts it.
+    `stated`: ms, where it is known that it has had its status since then. Raises Unprocessable where it
+    names a template and contradicts it.
     """
     names = [uri.removeprefix(POLICY) for uri in _policies(consent) if uri.startswith(POLICY)]
     if not names:
@@ -89,12 +98,12 @@ def read_template(consent: Resource, base_url: str) -> Decision | None:
             f"one policy uri of {POLICY}<template> is meant; known: {known}", "Consent.policy"
         )
     try:
-        return _read(consent, names[0], base_url)
+        return _read(consent, names[0], base_url, stated)
     except (AttributeError, KeyError, TypeError) as error:  # only where validation is switched off
         raise Unprocessable("the Consent has not the shape of its template", "Consent.provision") from error
 
 
-def _read(consent: Resource, name: str, base_url: str) -> Decision:
+def _read(consent: Resource, name: str, base_url: str, stated: int) -> Decision:
     template = templates()[name]
     provision = consent.get("provision")
     if not isinstance(provision, dict) or provision.get("type") not in template.types:
@@ -102,6 +111,10 @@ def _read(consent: Resource, name: str, base_url: str) -> Decision:
         raise Unprocessable(f"the provision of {name} is of type {types}", "Consent.provision.type")
     if "provision" in provision:
         raise Unprocessable("a template has no nested provisions", "Consent.provision.provision")
+    if "period" in provision and not template.has_period:
+        raise Unprocessable(
+            f"{name} has no period: it holds until it is withdrawn", "Consent.provision.period"
+        )
     since, until = _period(provision)
     return Decision(
         template=name,
@@ -111,8 +124,10 @@ def _read(consent: Resource, name: str, base_url: str) -> Decision:
         since=since,
         until=until,
         changed=_changed(consent),
+        stated=stated or _changed(consent),
         state=_state(provision) if name == "record" else "",
         references=_hidden(provision, base_url) if name == "hide-document" else (),
+        agreed_by=_agreed_by(consent, base_url) if template.by_professional == OWN else (),
     )
 
 
@@ -144,6 +159,12 @@ def _period(provision: Resource) -> tuple[int, int]:
     if since >= until:
         raise Unprocessable("the period ends before it starts", "Consent.provision.period")
     return since, until
+
+
+def _agreed_by(consent: Resource, base_url: str) -> tuple[str, ...]:
+    rows = consent.get("performer", []) if "dateTime" in consent else []
+    found = [parse_reference(str(row.get("reference", "")), base_url) for row in rows]
+    return tuple(f"{one.type}/{one.id}" for one in found if one is not None and one.kind == "local")
 
 
 def _changed(consent: Resource) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.definitions.artefacts import Artefacts
+from fhir_server.policy.record_policy import FOREVER
 from fhir_server.policy.record_rules import Readable
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
@@ -24,3 +25,5 @@ class Database:
     readable: Readable
     """Profession → the kinds of document that it may read."""
     base_url: str = ""
+    authorisation_ms: int = FOREVER
+    """How long an authorisation holds that does not say until when."""

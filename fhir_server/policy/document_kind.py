@@ -21,7 +21,10 @@ _REPORTS = frozenset({"11502-2", "18748-4", "60568-3", "11526-1", "51969-4"})
 
 
 def kind_of(resource: Resource) -> str:
-    """Returns a type code, type:<ResourceType>, or "" for what no table can name."""
+    """Returns a type code, type:<ResourceType>, or "" for what no table can name.
+
+    A document of two types is of none: else who may read the one would read the other.
+    """
     resource_type = str(resource.get("resourceType"))
     if resource_type == "Binary":
         return ""
@@ -31,13 +34,15 @@ def kind_of(resource: Resource) -> str:
     codes = _codes(resource.get(element))
     if resource_type == "DiagnosticReport":
         reports = [code for code in codes if code in _REPORTS]
+        if len(reports) > 1:
+            return ""
         return reports[0] if reports else "type:DiagnosticReport"
-    return codes[0] if codes else ""
+    return codes[0] if len(codes) == 1 else ""
 
 
 def _codes(concept: Any) -> list[str]:
     codings = concept.get("coding") if isinstance(concept, dict) else None
-    return [
+    found = [
         coding["code"]
         for coding in (codings if isinstance(codings, list) else [])
         if isinstance(coding, dict)
@@ -46,3 +51,4 @@ def _codes(concept: Any) -> list[str]:
         and isinstance(coding.get("code"), str)
         and ":" not in coding["code"]  # type:Observation is no type of document
     ]
+    return list(dict.fromkeys(found))

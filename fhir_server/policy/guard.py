@@ -53,7 +53,7 @@ class GuardedStore:
         self._records = RecordAccess(
             context, database.resources, database.policies, database.readable, lambda: self._session
         )
-        self._writing = RecordWrites(context, self._records, database.base_url)
+        self._writing = RecordWrites(context, self._records, database.base_url, database.authorisation_ms)
 
     # --- audit ----------------------------------------------------------------------------------
 

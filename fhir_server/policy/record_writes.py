@@ -11,7 +11,7 @@ from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.labels import INVISIBLE_PATIENT, MASQUE_PS, labels_of
 from fhir_server.policy.actor import HOLDER, PROFESSIONAL, SYSTEM, Actor, acting
-from fhir_server.policy.acts import acts_of, check_acts, check_deposit, check_labels, is_author
+from fhir_server.policy.acts import acts_of, check_acts, check_deposit, check_labels, whose
 from fhir_server.policy.authors import authors_of
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.compile_policy import compile_policy
@@ -37,10 +37,14 @@ INVISIBLE_DAYS = 30
 class RecordWrites:
     """What one transaction writes; each write is marked before it is stored, all are settled at its end."""
 
-    def __init__(self, context: AccessContext, records: RecordAccess, base_url: str) -> None:
+    def __init__(
+        self, context: AccessContext, records: RecordAccess, base_url: str, authorisation_ms: int
+    ) -> None:
+        """`authorisation_ms`: how long an authorisation holds that does not say until when."""
         self._context = context
         self._records = records
         self._base_url = base_url
+        self._authorisation_ms = authorisation_ms
         self._written: list[Written] = []
         self._decided: dict[str, None] = {}
         """Patients about whose records something was decided."""
@@ -90,8 +94,7 @@ class RecordWrites:
         is_treating = actor.kind == PROFESSIONAL and holds(
             self._records.policy_of(patient).treating, actor.reference, now_ms()
         )
-        authored = is_author(actor, before.get("au", []), patient)
-        check_acts(acts, actor, is_treating=is_treating, is_author=authored)
+        check_acts(acts, actor, is_treating=is_treating, whose=whose(actor, before.get("au", []), patient))
 
     def _is_adult(self, patient: str, now: int) -> bool:
         majority = self._records.policy_of(patient).majority
@@ -138,12 +141,14 @@ class RecordWrites:
         check_author(decision, earlier, actor, policy, document["lu"])
         if decision.template in _SECRET:
             document["vis"] |= MASQUE_PS
+        is_restated = earlier is None or earlier.is_active != decision.is_active
+        document["ds"] = document["lu"] if earlier is None or is_restated else earlier.stated
         self._decided[patient] = None
 
     def _decision_in(self, document: Document) -> Decision | None:
         if "z" not in document:
             return None
-        return read_template(parse_json(decompress(document["z"])), self._base_url)
+        return read_template(self._read(document), self._base_url, document.get("ds", 0))
 
     def settle(self, writes: WriteSession) -> None:
         """Does what the writes bring with them; the last step of a transaction."""
@@ -156,11 +161,11 @@ class RecordWrites:
 
     def _compile(self, writes: WriteSession, patient: str) -> None:
         writes.lock(f"policy/{patient}")
-        consents = writes.records.of_record("Consent", patient)
+        consents = map(self._decision_in, writes.records.of_record("Consent", patient))
         persons = writes.records.of_record("Patient", patient)
-        person = parse_json(decompress(persons[0]["z"])) if persons else None
-        resources = [parse_json(decompress(one["z"])) for one in consents]
-        policy = compile_policy(patient, person, resources, self._base_url)
+        person = self._read(persons[0]) if persons else None
+        decisions = [one for one in consents if one is not None]
+        policy = compile_policy(patient, person, decisions, self._authorisation_ms)
         writes.put_policy(write_policy(policy))
         writes.records.set_state(patient, policy.state, sorted(policy.emergency))
         self._records.forget(patient)

@@ -7,6 +7,7 @@
 | iv  | until when it is hidden from the patient, ms since 1970; 0 where it is not |
 | au  | references of its authors |
 | dk  | document kind, for the habilitations |
+| ds  | of a Consent that states a decision: since when it has its status, ms since 1970 |
 | st, ep | of a Patient: the state of the record, and the emergency switches that permit |
 
 docs/decisions/0025-the-patient-decides.md
@@ -76,4 +77,4 @@ class RecordFields:
         criteria = {"p": {"$eq": patient}, "t": {"$eq": "*"}}
         with translated():
             collection = self._mongo.collection(resource_type)
-            return list(collection.find(criteria, {"z": 1}, session=self._session).sort("_id", 1))
+            return list(collection.find(criteria, {"z": 1, "ds": 1}, session=self._session).sort("_id", 1))

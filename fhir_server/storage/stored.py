@@ -7,7 +7,7 @@
 | lu    | lastUpdated, ms since 1970 |
 | m     | the HTTP method that made this version |
 | p     | the patient whose compartment holds it; absent when none or several |
-| vis   | visibility labels as a bit set; iv, au, dk, st, ep: storage/record_fields.py |
+| vis   | visibility labels as a bit set; iv, au, dk, ds, st, ep: storage/record_fields.py |
 | sk    | sort key: primary date, then a hash of the id |
 | t, r  | index entries (search/index.py); t is empty when deleted; rows of the history have no words |
 | c     | index entries of what it contains (search/contained.py) |
@@ -37,7 +37,7 @@ from fhir_server.search.parameters.position import POSITION
 Document = dict[str, Any]
 
 _LEVEL = 3
-_RECORD = ("p", "vis", "iv", "au", "dk", "st", "ep")
+_RECORD = ("p", "vis", "iv", "au", "dk", "ds", "st", "ep")
 _WORDS = frozenset({IN_CONTENT, IN_NARRATIVE})
 _local = threading.local()
 

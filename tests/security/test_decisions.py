@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fhir_server.storage.oauth.access_tokens import TokenFacts
 from tests.examples import create, observation, patient, problem, total
 from tests.http_client import FhirHttp
 from tests.records import decision, emergency, open_record, professional, sees, state
@@ -30,12 +31,21 @@ INS = "urn:oid:1.2.250.1.213.1.4.10"
         (
             decision(
                 "P",
-                "block",
-                "deny",
+                "authorisation",
                 actors=["Practitioner/a"],
                 provision={"period": {"start": "2021", "end": "2020"}},
             ),
             "Consent.provision.period",
+        ),
+        (
+            decision(
+                "P", "block", "deny", actors=["Practitioner/a"], provision={"period": {"start": "2021"}}
+            ),
+            "Consent.provision.period",
+        ),
+        (
+            decision("P", "block", "deny", actors=["PractitionerRole/a"]),
+            "Consent.provision.actor[0].reference",
         ),
         (decision("P", "record"), "Consent.provision.code"),
         (decision("P", "hide-document", "deny", actors=["Practitioner/a"]), "Consent.provision.data"),
@@ -57,10 +67,20 @@ def test_a_free_form_consent_grants_nothing(server: RunningServer, fhir: FhirHtt
     assert not sees(professional(server, "dr"), pulse)
 
 
+def _instance(name: str) -> dict[str, Any]:
+    return {"meaning": "instance", "reference": {"reference": f"DocumentReference/{name}"}}
+
+
 def test_a_decision_does_not_change_its_object(fhir: FhirHttp, record: str) -> None:
     stored = create(fhir, decision(record, "block", "deny", actors=["Practitioner/a"]))
     other = {**decision(record, "block", "deny", actors=["Practitioner/b"]), "id": stored["id"]}
     problem(fhir.put(f"Consent/{stored['id']}", other), 422)
+    hidden = decision(
+        record, "hide-document", "deny", actors=["Practitioner/a"], provision={"data": [_instance("1")]}
+    )
+    stored = create(fhir, hidden)
+    more = {**hidden["provision"], "data": [_instance("2")]}
+    problem(fhir.put(f"Consent/{stored['id']}", {**stored, "provision": more}), 422)
     moved = {**stored, "patient": {"reference": f"Patient/{create(fhir, patient())['id']}"}}
     problem(fhir.put(f"Consent/{stored['id']}", moved), 422)
 
@@ -77,7 +97,12 @@ def test_who_may_state_what(
 ) -> None:
     other, mt, holder, mother = team["other"], team["mt"], team["holder"], team["mother"]
     new = professional(server, "new")
-    own = decision(record, "authorisation", actors=["Practitioner/new"])
+    agreed = {"performer": [{"reference": f"Patient/{record}"}]}
+    own = decision(record, "authorisation", actors=["Practitioner/new"], **agreed)
+    for alone in ({"performer": [{"reference": "Practitioner/new"}]}, {"performer": []}, {"dateTime": None}):
+        kept = {name: value for name, value in {**own, **alone}.items() if value}
+        issue = problem(new.post("Consent", kept), 422)
+        assert issue["expression"] == ["Consent.performer"]
     problem(new.post("Consent", decision(record, "authorisation", actors=["Practitioner/x"])), 403)
     assert new.post("Consent", own).status_code == 201  # with the consent of the patient, who is told
     problem(other.post("Consent", decision(record, "block", "deny", actors=["Practitioner/new"])), 403)
@@ -106,3 +131,28 @@ def test_a_representative_stays_until_the_child_is_of_age(server: RunningServer,
         )
         mother = server.client("user/*.cruds", child, "RelatedPerson/m")
         assert sees(mother, pulse) is expected
+
+
+def test_the_operator_too_takes_the_ways_of_the_law(fhir: FhirHttp, record: str) -> None:
+    for name, status in (
+        ("closed", 422),
+        ("deceased", 422),
+        ("open", 201),
+        ("opposed", 422),
+        ("deleting", 201),
+        ("open", 422),
+        ("closed", 201),
+        ("open", 201),
+    ):
+        assert fhir.post("Consent", state(record, name)).status_code == status, name
+    past = {**state(record, "opposed"), "status": "inactive"}
+    assert fhir.post("Consent", past).status_code == 201
+
+
+def test_a_practitioner_role_is_nobody(server: RunningServer, fhir: FhirHttp, record: str) -> None:
+    pulse = create(fhir, observation(f"Patient/{record}"))
+    open_record(fhir, record, authorisation=["Practitioner/dr"])
+    for scope, patient_id in (("patient/*.rs", record), ("user/*.rs", record), ("user/*.rs", "")):
+        facts = TokenFacts("tests", scope, patient=patient_id, fhir_user="PractitionerRole/dr")
+        role = FhirHttp(server.base_url, server.inside.tokens.add(facts, 600)[0])
+        assert not sees(role, pulse)

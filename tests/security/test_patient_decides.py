@@ -9,7 +9,7 @@ import pytest
 
 from fhir_server.audit.activity import Activity
 from fhir_server.fhir.labels import LABELS, with_labels
-from tests.examples import body, create, observation, patient, problem, total
+from tests.examples import body, create, entries, observation, patient, problem, total
 from tests.http_client import FhirHttp
 from tests.records import DOCTOR, NURSE, decision, document, emergency, open_record, professional, sees, state
 from tests.running_server import RunningServer
@@ -79,6 +79,16 @@ def test_a_block_refuses_and_its_end_brings_nothing_back(
     fhir.put(f"Consent/{block['id']}", {**block, "status": "inactive"})
     assert not sees(dr, pulse)
     problem(fhir.delete(f"Consent/{block['id']}"), 422)
+    # To touch what a block has ended states nothing anew; to withdraw it and to state it again does.
+    given = [one["resource"] for one in entries(body(fhir.get(f"Consent?patient={record}&_count=50")))]
+    [old] = [one for one in given if one["policy"][0]["uri"].endswith("authorisation")]
+    old = body(fhir.put(f"Consent/{old['id']}", {**old, "dateTime": "2026-02-02T00:00:00Z"}))
+    assert not sees(dr, pulse)
+    fhir.put(f"Consent/{old['id']}", {**old, "status": "inactive"})
+    fhir.put(f"Consent/{old['id']}", old)
+    assert sees(dr, pulse)
+    fhir.put(f"Consent/{old['id']}", {**old, "status": "inactive"})
+    assert not sees(dr, pulse)
     create(fhir, decision(record, "authorisation", actors=["Practitioner/dr"]))
     assert sees(dr, pulse)
 
@@ -133,8 +143,8 @@ def test_a_professional_learns_of_a_record_by_the_identifier(
     server: RunningServer, fhir: FhirHttp, record: str, name: str, found: int
 ) -> None:
     ins = body(fhir.get(f"Patient/{record}"))["identifier"][0]["value"]
-    if name:
-        create(fhir, state(record, name))
+    for one in ("open", "closed") if name == "closed" else [name] if name else []:
+        create(fhir, state(record, one))
     dr = professional(server, "dr")
     assert total(dr, f"Patient?identifier={INS}|{ins}") == found
     assert dr.get(f"Patient/{record}").status_code == (200 if found else 404)

@@ -53,6 +53,9 @@ def test_a_holder_hides_nothing_from_herself(fhir: FhirHttp, record: str, team: 
     problem(team["holder"].post("Observation", with_labels(observation(f"Patient/{record}"), 2)), 403)
     problem(team["author"].post("DocumentReference", document(record, labels=3)), 422)
     stored = create(team["holder"], document(record, "DOCPAT01"))
+    assert team["mt"].delete(f"DocumentReference/{stored['id']}").status_code == 204
+    stored = create(team["holder"], document(record, "DOCPAT01"))
+    problem(team["other"].delete(f"DocumentReference/{stored['id']}"), 403)
     assert team["holder"].delete(f"DocumentReference/{stored['id']}").status_code == 204
 
 

@@ -61,17 +61,18 @@ def test_the_status_of_anything_else_is_content() -> None:
 
 @pytest.mark.parametrize("act", sorted(rights()))
 @pytest.mark.parametrize("column", [HOLDER, REPRESENTATIVE, PROFESSIONAL, "treating", STRUCTURE])
-@pytest.mark.parametrize("is_author", [False, True])
-def test_the_table_decides(act: str, column: str, is_author: bool) -> None:
+@pytest.mark.parametrize("whose", ["own", "patient", "other"])
+def test_the_table_decides(act: str, column: str, whose: str) -> None:
     actor = Actor(PROFESSIONAL if column == "treating" else column, "Practitioner/1")
-    may = rights()[act][column] == "yes" or (rights()[act][column] == "own" and is_author)
+    right = rights()[act][column]
+    may = right == "yes" or right == whose or (right == "patient" and whose == "own")
     try:
-        check_acts(frozenset({act}), actor, is_treating=column == "treating", is_author=is_author)
+        check_acts(frozenset({act}), actor, is_treating=column == "treating", whose=whose)
     except Forbidden:
         assert not may
     else:
         assert may
-    check_acts(frozenset({act}), Actor(OPERATOR), is_treating=False, is_author=False)
+    check_acts(frozenset({act}), Actor(OPERATOR), is_treating=False, whose="other")
 
 
 def test_one_act_too_many_refuses_all() -> None:
@@ -80,7 +81,7 @@ def test_one_act_too_many_refuses_all() -> None:
             frozenset({"mask", "content"}),
             Actor(PROFESSIONAL, "Practitioner/1"),
             is_treating=False,
-            is_author=False,
+            whose="other",
         )
 
 

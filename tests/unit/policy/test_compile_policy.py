@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fhir_server.errors import Unprocessable
 from fhir_server.fhir.instant import format_instant
 from fhir_server.policy.compile_policy import compile_policy
+from fhir_server.policy.consent_templates import POLICY, read_template
+from fhir_server.policy.record_policy import FOREVER, RecordPolicy
 from tests.records import decision, state
 
 ACTORS = ("Practitioner/a", "Organization/b")
@@ -37,6 +39,11 @@ def _consent(row: tuple[str, str, bool, int]) -> dict[str, Any]:
     return made | {"meta": {"lastUpdated": format_instant(second * 1000)}}
 
 
+def _compiled(consents: list[dict[str, Any]], lasting: int = FOREVER) -> RecordPolicy:
+    decisions = [read_template(consent, "") for consent in consents]
+    return compile_policy("1", None, [one for one in decisions if one is not None], lasting)
+
+
 def _is_let_in(decisions: list[tuple[str, str, bool, int]], template: str, actor: str) -> bool:
     """Step by step: what was permitted after the last block was lifted."""
     lifted = [t for name, who, active, t in decisions if name == "block" and who == actor and not active]
@@ -52,9 +59,9 @@ def test_the_order_of_consents_does_not_matter_and_a_block_ends_what_was_before(
     decisions: list[tuple[str, str, bool, int]], random: Random
 ) -> None:
     consents = [_consent(row) for row in decisions]
-    policy = compile_policy("1", None, consents)
+    policy = _compiled(consents)
     random.shuffle(consents)
-    assert compile_policy("1", None, consents) == policy
+    assert _compiled(consents) == policy
     for actor in ACTORS:
         assert (actor in policy.permits) == _is_let_in(decisions, "authorisation", actor)
         assert (actor in policy.care_team) == _is_let_in(decisions, "care-team", actor)
@@ -62,6 +69,19 @@ def test_the_order_of_consents_does_not_matter_and_a_block_ends_what_was_before(
         assert (actor in policy.blocked) == bool(blocks)
     switches = [(t, t % 2) for name, _, active, t in decisions if name == "emergency-masked" and active]
     assert ("MASKED" in policy.emergency) == (bool(switches) and max(switches)[1] == 0)
+
+
+def test_an_authorisation_without_end_ends_by_itself() -> None:
+    period: dict[str, Any] = {}
+    one = decision("1", "authorisation", actors=["Practitioner/a"], provision={"period": period})
+    one |= {"meta": {"lastUpdated": format_instant(5000)}}
+    assert _compiled([one], 100).permits == {"Practitioner/a": (0, 5100)}
+    period["start"] = "2090-01-01"
+    since, until = _compiled([one], 100).permits["Practitioner/a"]
+    assert until == since + 100
+    period["end"] = "2091-01-01"
+    assert _compiled([one], 100).permits["Practitioner/a"][1] > until
+    assert _compiled([{**one, "policy": [{"uri": f"{POLICY}care-team"}]}]).care_team
 
 
 def test_without_decisions_nobody_is_let_in_and_two_switches_permit() -> None:
@@ -90,14 +110,14 @@ def test_majority_is_eighteen_years_after_birth(born: str | None, of_age: str) -
 def test_of_two_states_at_once_the_one_that_opens_less_holds() -> None:
     meta = {"lastUpdated": format_instant(1000)}
     both = [state("1", name) | {"meta": meta} for name in ("open", "closed")]
-    assert compile_policy("1", None, both).state == compile_policy("1", None, both[::-1]).state == "closed"
+    assert _compiled(both).state == _compiled(both[::-1]).state == "closed"
 
 
 def test_a_fourth_aidant_is_one_too_many() -> None:
     helpers = [decision("1", "caregiver", actors=[f"RelatedPerson/{n}"]) for n in range(4)]
-    assert len(compile_policy("1", None, helpers[:3]).representatives) == 3
+    assert len(_compiled(helpers[:3]).representatives) == 3
     with pytest.raises(Unprocessable):
-        compile_policy("1", None, helpers)
+        _compiled(helpers)
 
 
 def test_a_malformed_consent_of_a_template_is_refused_where_validation_is_off() -> None:
@@ -112,4 +132,4 @@ def test_a_malformed_consent_of_a_template_is_refused_where_validation_is_off() 
     ]
     for broken in hostile:
         with pytest.raises(Unprocessable):
-            compile_policy("1", None, [decision("1", "block", "deny", actors=["Practitioner/a"]) | broken])
+            _compiled([decision("1", "block", "deny", actors=["Practitioner/a"]) | broken])

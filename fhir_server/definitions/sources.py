@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fhir_server.definitions.conformance import Conformance
+from fhir_server.definitions.folder import FolderSource
 from fhir_server.definitions.packages import read_package
 from fhir_server.definitions.r4_source import R4Source
 from fhir_server.definitions.registry import load_definitions
@@ -89,8 +90,7 @@ def load_r4_source() -> R4Source:
 @cache
 def default_conformance() -> Conformance:
     """Returns what every server knows: R4, then `profiles/`."""
-    own = ListedSource.of_folder(find_artefacts() / "profiles")
-    return LayeredSource([load_r4_source(), own])
+    return LayeredSource([load_r4_source(), FolderSource(find_artefacts() / "profiles")])
 
 
 def with_sources(*sources: Conformance) -> Conformance:

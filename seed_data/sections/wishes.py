@@ -135,6 +135,7 @@ def authorizations(record: Record, _row: Row, story: Story) -> None:
     for who, choice, date, end in story.get("authorizations", []):
         actor = _actor(directory.practitioner(who))
         name = directory.practitioner(who)["display"]
+        period = {"period": {"start": date} | ({"end": end} if end else {})}
         _consent(
             record,
             f"acces-{who}",
@@ -144,8 +145,8 @@ def authorizations(record: Record, _row: Row, story: Story) -> None:
             scope=hl7("consentscope", "patient-privacy"),
             category=[concept("LOINC", "59284-0")],
             policy=_policy("authorisation" if choice == "permit" else "block"),
-            provision={"type": choice, "actor": [actor]}
-            | {"period": {"start": date} | ({"end": end} if end else {})},
+            # A block holds until it is withdrawn.
+            provision={"type": choice, "actor": [actor]} | (period if choice == "permit" else {}),
         )
 
 

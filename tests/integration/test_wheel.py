@@ -73,7 +73,8 @@ def test_the_wheel_holds_every_artefact(wheel: Path) -> None:
         names = set(archive.namelist())
     manifest = json.loads((ROOT / "seed_data" / "manifest.json").read_text("utf-8"))
     expected = {f"seed_data/{name}" for name in [*manifest["files"], "manifest.json"]}
-    expected |= {f"profiles/{path.name}" for path in (ROOT / "profiles").glob("*.json")}
+    artefacts = [path for path in (ROOT / "profiles").rglob("*") if path.suffix in (".json", ".csv")]
+    expected |= {path.relative_to(ROOT).as_posix() for path in artefacts}
     expected.add("capability_statement.json")
     assert {f"fhir_server/_artefacts/{name}" for name in expected} <= names
     assert "fhir_server/definitions/r4/structures.json" in names

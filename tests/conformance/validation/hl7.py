@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.conformance.validation.agreement import VERDICTS, Verdict, compare, report, write_verdicts
 from tests.conformance.validation.corpus import FOLDER, Case, all_cases
@@ -22,18 +23,20 @@ _POM = FOLDER / "java" / "pom.xml"
 
 def ask_hl7(cases: Iterable[Case]) -> list[Verdict]:
     """Returns what HL7's validator says of each case."""
+    texts = {case.id: case for case in cases}
+    rows = [{"id": case.id, "text": case.text, "profiles": list(case.profiles)} for case in texts.values()]
+    return [_verdict(answer, texts) for answer in answers_of(rows, FOLDER / "profiles")]
+
+
+def answers_of(rows: Iterable[dict[str, Any]], definitions: Path) -> list[dict[str, Any]]:
+    """Returns {"id", "issues"} for each {"id", "text", "profiles"}; definitions: a folder of profiles."""
     BUILD.mkdir(parents=True, exist_ok=True)
     asked, answered = BUILD / "cases.ndjson", BUILD / "answers.ndjson"
-    with asked.open("w", encoding="utf-8") as file:
-        for case in cases:
-            row = {"id": case.id, "text": case.text, "profiles": list(case.profiles)}
-            file.write(json.dumps(row) + "\n")
+    asked.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     classpath = f"{BUILD / 'classes'}:{_build()}"
     command = ["java", "-Xmx3g", "-cp", classpath, "Verdicts", str(asked), str(answered)]
-    subprocess.run([*command, str(FOLDER / "profiles")], check=True)
-    texts = {case.id: case for case in cases}
-    with answered.open(encoding="utf-8") as file:
-        return [_verdict(json.loads(line), texts) for line in file]
+    subprocess.run([*command, str(definitions)], check=True)
+    return [json.loads(line) for line in answered.read_text("utf-8").splitlines()]
 
 
 def _build() -> str:

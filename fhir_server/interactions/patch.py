@@ -16,7 +16,7 @@ from fhir_server.interactions.conditional import (
     single_match,
 )
 from fhir_server.interactions.messages import Exchange, FhirResponse
-from fhir_server.interactions.received import check_type, find_issues, refuse_errors
+from fhir_server.interactions.received import check_type, find_issues, parse_body, refuse_errors
 from fhir_server.interactions.written import written
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.search.query import Query
@@ -84,12 +84,14 @@ def read_change(exchange: Exchange) -> Change:
     request = exchange.request
     if request.resource is not None:
         return _change_of_entry(request.resource)
+    if request.document is not None:
+        return _fhirpath_patch(parse_body(exchange))
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == JSON_PATCH:
         return _json_patch(parse_json(request.body, max_depth=exchange.limits.max_depth))
     if media_type in FHIR_JSON:
         return _fhirpath_patch(parse_resource(request.body, max_depth=exchange.limits.max_depth))
-    raise UnsupportedMedia(f"a patch is {JSON_PATCH}, or FHIRPath Patch Parameters in {FHIR_JSON[0]}")
+    raise UnsupportedMedia(f"a patch is {JSON_PATCH}, or FHIRPath Patch Parameters in a format of FHIR")
 
 
 def _change_of_entry(resource: Resource) -> Change:

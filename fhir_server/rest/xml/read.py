@@ -28,7 +28,7 @@ from fhir_server.rest.xml.shapes import (
     primitive_shape,
     resource_shape,
 )
-from fhir_server.rest.xml.text import find_narratives, find_text, parse_xml, place_of, without_narratives
+from fhir_server.rest.xml.text import find_narratives, find_text, parse_xml, places_of, without_narratives
 
 _NAMESPACE = f"{{{FHIR}}}"
 _BOOLEANS = {"true": True, "false": False}
@@ -43,7 +43,7 @@ class _Fault(Exception):
         self.element = element
 
 
-def read_xml(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Resource:
+def read_xml(raw: bytes, max_depth: int = MAX_DEPTH) -> Resource:
     """Returns the resource of an XML text as JSON has it; raises Invalid with line, column and FHIRPath."""
     raw, root = parse_xml(raw)
     spans = find_narratives(raw)
@@ -53,7 +53,7 @@ def read_xml(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Resource:
         if mixed is not None:
             raise _Fault(mixed, "there is text in it or after it; values are attributes")
     except _Fault as fault:
-        line, column = place_of(raw, root, fault.element)
+        ((line, column),) = places_of(raw, root, [fault.element]).values()
         where = f"<{_local(fault.element.tag)}>, line {line}, column {column}"
         raise Invalid(f"{where}: {fault}.", path_to(root, fault.element)) from None
     return found

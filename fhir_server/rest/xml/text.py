@@ -9,9 +9,8 @@ and that is refused before the text is parsed. docs/decisions/0031-xml-at-the-ed
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable
+from itertools import count, pairwise
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.parsers import expat
 
@@ -142,23 +141,19 @@ def find_text(rest: bytes, root: Element) -> Element | None:
     return None
 
 
-class _Reached(Exception):
-    """The element that was looked for."""
-
-
-def place_of(raw: bytes, root: Element, wanted: Any) -> tuple[int, int]:
-    """Returns line and column of an element; reads the text once more, for trees do not know their places."""
-    number = next(number for number, element in enumerate(root.iter()) if element is wanted)
+def places_of(raw: bytes, root: Element, wanted: Iterable[Element]) -> dict[int, tuple[int, int]]:
+    """Returns line and column of elements by their id(); reads the text again, for trees know no places."""
+    sought = {id(element) for element in wanted}
+    numbers = {number: id(element) for number, element in enumerate(root.iter()) if id(element) in sought}
     parser = expat.ParserCreate("utf-8")
-    count = 0
+    places: dict[int, tuple[int, int]] = {}
+    counter = count()
 
     def start(*_: object) -> None:
-        nonlocal count
-        if count == number:
-            raise _Reached
-        count += 1
+        number = next(counter)
+        if number in numbers:
+            places[numbers[number]] = (parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
 
     parser.StartElementHandler = start
-    with suppress(_Reached):
-        parser.Parse(raw, True)
-    return parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
+    parser.Parse(raw, True)
+    return places

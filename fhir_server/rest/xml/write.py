@@ -10,8 +10,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import SpelledDecimal, decode_json
 from fhir_server.rest.xml.narrative import narrative_markup
@@ -52,13 +50,11 @@ class Unwritable(ValueError):
     """
 
 
-def write_xml(resource: Resource | bytes) -> bytes:
-    """Returns the XML text of a resource, or of its JSON text."""
-    if isinstance(resource, bytes):
-        resource = decode_json(resource)
+def write_xml(raw: bytes) -> bytes:
+    """Returns the XML text of a resource that this server has as JSON text."""
     # Markup and values take turns, so that all values are escaped at once.
     out: list[str] = []
-    end = _write_resource(resource, DECLARATION, out, f' xmlns="{FHIR}"')
+    end = _write_resource(decode_json(raw), DECLARATION, out, f' xmlns="{FHIR}"')
     out[1::2] = _escape(out[1::2])
     out.append(end)
     return "".join(out).encode()
@@ -80,8 +76,6 @@ def _escape(values: list[str]) -> list[str]:
 
 def _write_resource(resource: Any, mark: str, out: list[str], attributes: str = "") -> str:
     """Appends markup and values; takes the markup that comes before, returns the markup that comes after."""
-    if type(resource) is msgspec.Raw:
-        resource = decode_json(bytes(resource))
     shape = resource_shape(resource.get("resourceType")) if type(resource) is dict else None
     if shape is None:
         raise Unwritable("a resource has a type of R4")

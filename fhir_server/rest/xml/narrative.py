@@ -11,31 +11,34 @@ from xml.parsers import expat
 
 from fhir_server.rest.xml.shapes import XHTML
 
-_DIV = re.compile(rf"""<div(?:\s[^<>]*?)?\sxmlns=["']{re.escape(XHTML)}["'][^<]*>""")
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,30});")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 
 def narrative_markup(div: str) -> str | None:
     """Returns a narrative as markup, HTML entities spelled as numbers; None when it would break the text."""
-    text = _ENTITY.sub(_number, div) if "&" in div else div
-    text = text.strip()
-    if not _DIV.match(text):
-        text = _element_alone(text)
-    if "<!DOCTYPE" in text or "<?" in text or not _DIV.match(text):
+    if "<!DOCTYPE" in div:
         return None
+    text = _ENTITY.sub(_number, div) if "&" in div else div
+    text = text[max(text.find("<div"), 0) :].strip()  # an XML declaration and comments may come before it
+    return text if text.startswith("<div") and "<?" not in text and _is_xhtml(text) else None
+
+
+def _is_xhtml(text: str) -> bool:
+    """Tells whether a text is one element of XHTML, named div, that needs nothing from around it."""
     parser = expat.ParserCreate("utf-8", " ")
+    names: list[str] = []
+
+    def start(name: str, _: object) -> None:
+        names.append(name)
+        parser.StartElementHandler = None  # only the first is asked for
+
+    parser.StartElementHandler = start
     try:
         parser.Parse(text.encode(), True)
     except (expat.ExpatError, UnicodeEncodeError):
-        return None
-    return text
-
-
-def _element_alone(text: str) -> str:
-    """Leaves out an XML declaration and comments before the element."""
-    begins = text.find("<div")
-    return text[begins:] if begins > 0 else text
+        return False
+    return names == [f"{XHTML} div"]
 
 
 def _number(entity: re.Match[str]) -> str:

@@ -137,7 +137,7 @@ class _Reader:
         """Returns the value, or None, and what stands beside it in JSON, or None."""
         attributes = dict(element.attrib)
         text = attributes.pop("value", None)
-        if text is None and not len(element):
+        if text is None and not attributes and not len(element):
             raise _Fault(element, "it has neither a value nor an extension")
         value = text if text is None or slot.kind == STRING else _convert(element, slot.kind, text)
         if not attributes and not len(element):

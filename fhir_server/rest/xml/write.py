@@ -62,16 +62,13 @@ def write_xml(raw: bytes) -> bytes:
 
 def _escape(values: list[str]) -> list[str]:
     text = _BETWEEN.join(values)
-    if not _SPECIAL.search(text):
-        if text.count(_BETWEEN) == len(values) - 1:
-            return values
-    elif not _NEVER.search(text) and text.count(_BETWEEN) == len(values) - 1:
-        for character, escaped in _ESCAPES:
-            text = text.replace(character, escaped)
-        return text.split(_BETWEEN)
-    elif not values:
+    if not values or not (_SPECIAL.search(text) or text.count(_BETWEEN) != len(values) - 1):
         return values
-    raise Unwritable("a text has a control character, which XML cannot carry")
+    if _NEVER.search(text) or text.count(_BETWEEN) != len(values) - 1:
+        raise Unwritable("a text has a control character, which XML cannot carry")
+    for character, escaped in _ESCAPES:
+        text = text.replace(character, escaped)
+    return text.split(_BETWEEN)
 
 
 def _write_resource(resource: Any, mark: str, out: list[str], attributes: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fhir_server.errors import Gone, Invalid, NotFound, NotSupported, UnsupportedMedia
 from fhir_server.fhir import Resource
-from fhir_server.fhir.json import parse_json, parse_resource
+from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.json_patch import apply_json_patch
 from fhir_server.fhirpath.patch import apply_fhirpath_patch
 from fhir_server.interactions.conditional import (
@@ -27,7 +27,7 @@ Change = Callable[[Resource], Resource]
 """From the current version to the next; both are whole resources."""
 
 JSON_PATCH = "application/json-patch+json"
-FHIR_JSON = ("application/fhir+json", "application/json")
+FHIR_FORMATS = frozenset({"application/fhir+json", "application/json", "application/fhir+xml"})
 
 
 def patch(exchange: Exchange) -> FhirResponse:
@@ -84,13 +84,11 @@ def read_change(exchange: Exchange) -> Change:
     request = exchange.request
     if request.resource is not None:
         return _change_of_entry(request.resource)
-    if request.document is not None:
-        return _fhirpath_patch(parse_body(exchange))
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == JSON_PATCH:
         return _json_patch(parse_json(request.body, max_depth=exchange.limits.max_depth))
-    if media_type in FHIR_JSON:
-        return _fhirpath_patch(parse_resource(request.body, max_depth=exchange.limits.max_depth))
+    if request.document is not None or media_type in FHIR_FORMATS:
+        return _fhirpath_patch(parse_body(exchange))
     raise UnsupportedMedia(f"a patch is {JSON_PATCH}, or FHIRPath Patch Parameters in a format of FHIR")
 
 

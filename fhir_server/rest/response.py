@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from flask import Response
@@ -47,12 +48,12 @@ def render(answer: FhirResponse, base_url: str, wanted: Wanted) -> Response:
         response = Response(b"", answer.status, headers)
         del response.headers["Content-Type"]
         return response
-    body, described = _encode(answer.body, wanted)
+    body, described = _encode(answer.body, wanted, is_shared=answer.cacheable)
     headers += [*described, ("Content-Length", str(len(body)))]
     return _Complete(body, answer.status, headers)
 
 
-def _encode(body: Any, wanted: Wanted) -> Part:
+def _encode(body: Any, wanted: Wanted, *, is_shared: bool = False) -> Part:
     content = (
         read_content(body, wanted.content) if wanted.content is not None and type(body) is bytes else None
     )
@@ -62,7 +63,10 @@ def _encode(body: Any, wanted: Wanted) -> Part:
         raise NotAcceptable("the content of this Binary is of another type", "Binary.contentType")
     if wanted.format == FHIR_XML:
         try:
-            return _encode_xml(body, is_pretty=wanted.is_pretty)
+            # Parsed as text, for parts of a Bundle are text already.
+            text = body if isinstance(body, bytes) else encode_json(body)
+            encode = _shared_xml if is_shared else _xml
+            return encode(text, wanted.is_pretty), _describe(FHIR_XML)
         except Unwritable as error:
             if wanted.is_read:
                 raise NotAcceptable(f"XML cannot carry this: {error}; JSON can", "http._format") from error
@@ -70,10 +74,15 @@ def _encode(body: Any, wanted: Wanted) -> Part:
     return _encode_json(body, is_pretty=wanted.is_pretty)
 
 
-def _encode_xml(body: Any, *, is_pretty: bool) -> Part:
-    # Parsed as text, for parts of a Bundle are text already.
-    text = write_xml(body if isinstance(body, bytes) else encode_json(body))
-    return indent_xml(text) if is_pretty else text, _describe(FHIR_XML)
+def _xml(raw: bytes, is_pretty: bool) -> bytes:
+    text = write_xml(raw)
+    return indent_xml(text) if is_pretty else text
+
+
+@lru_cache(maxsize=4)
+def _shared_xml(raw: bytes, is_pretty: bool) -> bytes:
+    """The capabilities are large, the same for all, and asked for without a token: written once."""
+    return _xml(raw, is_pretty)
 
 
 def _encode_json(body: Any, *, is_pretty: bool) -> Part:

@@ -100,7 +100,7 @@ def test_one_version_has_one_tag_in_both_formats(xml: FhirXmlHttp, path: str) ->
     assert head.headers["Content-Length"] == str(len(answers[0].content))
 
 
-def test_updates_and_versions(xml: FhirXmlHttp, path: str) -> None:
+def test_updates_and_versions_are_written_and_read(xml: FhirXmlHttp, path: str) -> None:
     changed = {**read(xml.get(path)), "active": False}
     answer = xml.put(path, changed, headers={"If-Match": 'W/"1"'})
     assert read(answer)["active"] is False
@@ -112,7 +112,7 @@ def test_updates_and_versions(xml: FhirXmlHttp, path: str) -> None:
     assert [row["resource"]["active"] for row in history["entry"]] == [False, True]
 
 
-def test_deletes_and_errors(xml: FhirXmlHttp, path: str) -> None:
+def test_deletes_and_errors_are_told_in_xml(xml: FhirXmlHttp, path: str) -> None:
     assert xml.delete(path).status_code == 204
     assert issues(xml.get(path), 410)[0]["code"] == "deleted"
     assert issues(xml.get("Patient/nothing"), 404)[0]["code"] == "not-found"
@@ -132,7 +132,7 @@ def test_the_body_after_a_write_is_chosen(xml: FhirXmlHttp, choice: str) -> None
         assert read(answer, 201)["resourceType"] == expected
 
 
-def test_conditional_interactions(xml: FhirXmlHttp) -> None:
+def test_conditional_interactions_take_and_give_xml(xml: FhirXmlHttp) -> None:
     name = uuid.uuid4().hex
     criteria = f"identifier={SYSTEM_URI}|{name}"
     first = read(xml.post("Patient", patient(name), headers={"If-None-Exist": criteria}), 201)
@@ -143,7 +143,7 @@ def test_conditional_interactions(xml: FhirXmlHttp) -> None:
     assert xml.delete(f"Patient?{criteria}").status_code == 204
 
 
-def test_searches(xml: FhirXmlHttp) -> None:
+def test_searches_answer_with_bundles_in_xml(xml: FhirXmlHttp) -> None:
     name = uuid.uuid4().hex
     one = read(xml.post("Patient", patient(name)), 201)
     read(xml.post("Observation", observation(f"Patient/{one['id']}")), 201)
@@ -170,7 +170,7 @@ def test_pages_keep_their_format(xml: FhirXmlHttp) -> None:
     assert len(read(xml.get(following))["entry"]) == 1
 
 
-def test_a_transaction(xml: FhirXmlHttp) -> None:
+def test_a_transaction_is_taken_in_xml(xml: FhirXmlHttp) -> None:
     subject = f"urn:uuid:{uuid.uuid4()}"
     sent = transaction(
         entry("POST", "Patient", patient(), subject),
@@ -199,13 +199,13 @@ def test_a_transaction_with_a_fault_writes_nothing(xml: FhirXmlHttp) -> None:
     assert read(xml.get("Patient", {"identifier": name}))["total"] == 0
 
 
-def test_a_batch(xml: FhirXmlHttp, path: str) -> None:
+def test_a_batch_is_taken_in_xml(xml: FhirXmlHttp, path: str) -> None:
     answer = read(xml.post("", batch(entry("GET", path), entry("GET", "Patient/nothing"))))
     assert answer["entry"][0]["resource"] == read(xml.get(path))
     assert answer["entry"][1]["response"]["outcome"]["issue"][0]["code"] == "not-found"
 
 
-def test_a_fhirpath_patch(xml: FhirXmlHttp, path: str) -> None:
+def test_a_fhirpath_patch_is_taken_in_xml(xml: FhirXmlHttp, path: str) -> None:
     part: list[dict[str, Any]] = [
         {"name": "type", "valueCode": "replace"},
         {"name": "path", "valueString": "Patient.active"},
@@ -221,7 +221,7 @@ def test_a_json_patch_is_answered_in_xml(xml: FhirXmlHttp, path: str) -> None:
     assert read(xml.patch(path, [{"op": "remove", "path": "/active"}])).get("active") is None
 
 
-def test_the_capabilities(xml: FhirXmlHttp) -> None:
+def test_the_capabilities_are_the_same_in_xml(xml: FhirXmlHttp) -> None:
     statement = read(xml.get("metadata"))
     assert statement == body(as_json(xml, "metadata"))
     assert FHIR_XML in statement["format"]

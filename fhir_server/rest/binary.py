@@ -63,7 +63,8 @@ def read_content(raw: bytes, accept: str) -> tuple[bytes, list[tuple[str, str]]]
     if not accepts_content(accept, content_type):
         return None
     headers = [("Content-Type", content_type), *_HARMLESS]
-    context = binary.get("securityContext", {}).get("reference")
+    holder = binary.get("securityContext")
+    context = holder.get("reference") if isinstance(holder, dict) else None
     if isinstance(context, str) and _REFERENCE.fullmatch(context):
         headers.append(("X-Security-Context", context))
     try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fhir_server.fhir.json import encode_json
 from fhir_server.rest.xml.indent import indent_xml
 from fhir_server.rest.xml.read import read_xml
 from fhir_server.rest.xml.write import Unwritable, write_xml
+from tests.generated import any_resources
 
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'
 
@@ -94,3 +98,32 @@ def test_an_indented_text_has_one_element_on_each_line() -> None:
         "  </name>\n"
         "</Patient>\n"
     )
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("x"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "url", "_id", "extension", "div", "resourceType", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Returns (holder, key) of every place of a tree."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, one in pairs for place in ((value, key), *places(one))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_resources(), ANYTHING, st.data())
+def test_whatever_is_stored_is_written_so_that_it_can_be_read_or_refused(
+    resource: dict[str, Any], strange: Any, data: st.DataObject
+) -> None:
+    holder, key = data.draw(st.sampled_from(places(resource)))
+    holder[data.draw(st.sampled_from([key, f"_{key}"])) if isinstance(holder, dict) else key] = strange
+    with suppress(Unwritable):
+        assert read_xml(write_xml(encode_json(resource)))["resourceType"] == resource["resourceType"]

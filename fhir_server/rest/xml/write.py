@@ -160,6 +160,8 @@ def _write_pair(value: Any, sibling: Any, slot: Slot, mark: str, out: list[str])
     """Writes a primitive with its id and extensions. https://hl7.org/fhir/R4/json.html#primitive"""
     if type(sibling) is not dict and sibling is not None:
         raise Unwritable(f"_{slot.key} is an object")
+    if value is None and not sibling:
+        raise Unwritable(f"{slot.key} has neither a value nor an extension")
     shape = primitive_shape()
     parts = sibling or {}
     mark = _write_attributes(parts, shape.attributes, f"{mark}<{slot.key}", out)

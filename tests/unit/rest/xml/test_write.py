@@ -42,6 +42,8 @@ UNWRITABLE: dict[str, dict[str, Any]] = {
     "url that is none": {"extension": [{"url": 1}]},
     "sibling that is none": {"gender": "male", "_gender": "x"},
     "siblings that are none": {"name": [{"given": ["x"], "_given": {"id": "1"}}]},
+    "nothing in a list": {"name": [{"_given": [{"id": "1"}, None]}]},
+    "nothing at all": {"_gender": {}},
     "control character": {"gender": "\x01"},
     "NUL": {"gender": "\x00"},
     "NULs": {"gender": "a\x00b", "language": "x&"},

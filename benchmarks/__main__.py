@@ -15,6 +15,7 @@ import psutil
 from benchmarks.compare import Compared, compare
 from benchmarks.comparisons import COMPARISONS
 from benchmarks.dataset import Dataset, build_dataset
+from benchmarks.formats import measure_formats, measure_spelling
 from benchmarks.imports import measure_import
 from benchmarks.micro import measure_steps
 from benchmarks.revocation import measure_revocation
@@ -28,6 +29,7 @@ SHAPES = ((1, 4), (2, 4))
 MEASURES = (
     "steps",
     "validation",
+    "formats",
     "start",
     "revocation",
     *(comparison.name for comparison in COMPARISONS),
@@ -44,6 +46,8 @@ def main() -> None:
         measure_steps()
     if "validation" in wanted:
         found |= measure_validation()
+    if "formats" in wanted:
+        found |= measure_spelling()
     if set(wanted) - {"steps", "validation"}:
         found |= _measure_servers(options, wanted)
     if options.json:
@@ -58,6 +62,8 @@ def _measure_servers(options: argparse.Namespace, wanted: list[str]) -> dict[str
         folder = Path(name)
         mongod = find_mongod(mongo.port)
         data = build_dataset(mongo.uri, folder)
+        if "formats" in wanted:
+            found |= measure_formats(data)
         if "start" in wanted:
             found |= measure_start(data, folder)
         if "revocation" in wanted:

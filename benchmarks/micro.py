@@ -26,16 +26,17 @@ _SECONDS = 0.03
 
 def measure_steps() -> None:
     """Prints µs of CPU for each step on resources of several sizes."""
-    samples = _samples()
+    measured = samples()
     print("steps: CPU in µs, best of", _REPEATS)
-    print(f"{'':10}", *(f"{name:>18}" for name in samples))
-    print(f"{'bytes':10}", *(f"{len(encode_json(resource)):18}" for resource in samples.values()))
+    print(f"{'':10}", *(f"{name:>18}" for name in measured))
+    print(f"{'bytes':10}", *(f"{len(encode_json(resource)):18}" for resource in measured.values()))
     for step, prepare in _STEPS.items():
-        figures = [1e6 * _best(prepare(resource)) for resource in samples.values()]
+        figures = [1e6 * best(prepare(resource)) for resource in measured.values()]
         print(f"{step:10}", *(f"{figure:18.1f}" for figure in figures), flush=True)
 
 
-def _samples() -> dict[str, Resource]:
+def samples() -> dict[str, Resource]:
+    """Returns resources of several sizes."""
     record = next(records(1))
     access = Access("read", "Patient", record.patient, (f"Patient/{record.patient}/_history/1",))
     caller = Caller("portal", "0" * 32, "Practitioner/1", "TREAT", "127.0.0.1", "1" * 32)
@@ -84,7 +85,7 @@ _STEPS: dict[str, Callable[[Resource], Callable[[], object]]] = {
 }
 
 
-def _best(step: Callable[[], object]) -> float:
+def best(step: Callable[[], object]) -> float:
     """Seconds of CPU of one call, the least of several runs."""
     step()
     began = time.process_time()

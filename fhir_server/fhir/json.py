@@ -67,6 +67,11 @@ def parse_resource(raw: bytes, *, max_depth: int = MAX_DEPTH, max_bytes: int | N
     return value
 
 
+def decode_json(raw: bytes) -> Any:
+    """As `parse_json`, for a text that this server wrote: what was checked once is not checked again."""
+    return _DECODER.decode(raw)
+
+
 def encode_json(value: Any, *, pretty: bool = False) -> bytes:
     """Returns the JSON text of a value; decimals keep their digits, `msgspec.Raw` is spliced as it is."""
     encoded = _ENCODER.encode(value)

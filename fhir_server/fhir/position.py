@@ -60,7 +60,7 @@ def locate(text: bytes, expressions: Iterable[str], start: tuple[Step, ...] = ()
     root = _Node()
     ways: dict[str, list[_Node]] = {}
     for expression in expressions:
-        ways.setdefault(expression, _grow(root, [*((step, "") for step in start), *_steps(expression)]))
+        ways.setdefault(expression, _grow(root, [*((step, "") for step in start), *parse_steps(expression)]))
     with suppress(_Ended):  # what was found before stays found
         _visit(decoded, _space(decoded, 0), root)
     offsets = {expression: _deepest(way) for expression, way in ways.items()}
@@ -68,7 +68,7 @@ def locate(text: bytes, expressions: Iterable[str], start: tuple[Step, ...] = ()
     return {expression: positions[offset] for expression, offset in offsets.items()}
 
 
-def _steps(expression: str) -> Iterator[tuple[Step, str]]:
+def parse_steps(expression: str) -> Iterator[tuple[Step, str]]:
     """Patient.name[0].value.ofType(Quantity) → name, 0, (value, Quantity)."""
     _, dot, rest = expression.partition(".")
     position = 0

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fhir_server.definitions.conformance import Conformance
 from fhir_server.definitions.declared import Declared
 from fhir_server.fhir import Resource
+from fhir_server.fhir.position import Position, Step
 from fhir_server.interactions.paging import PageSeal
 from fhir_server.policy.guard import GuardedStore
+
+
+def _nowhere(expressions: Iterable[str], start: tuple[Step, ...]) -> dict[str, Position]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body in another format than JSON; it is read when the caller is known."""
+
+    read: Callable[[int], Resource]
+    """Takes the greatest depth and returns the resource; raises Invalid."""
+    locate: Callable[[Iterable[str], tuple[Step, ...]], Mapping[str, Position]] = _nowhere
+    """As `position.locate`, in the text of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class FhirRequest:
     body: bytes = b""
     resource: Resource | None = None
     """The body when it is parsed already, as in a Bundle entry."""
+    document: Document | None = None
+    """What the body is when it is not JSON."""
 
     @property
     def resource_type(self) -> str:

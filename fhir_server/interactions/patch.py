@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fhir_server.errors import Gone, Invalid, NotFound, NotSupported, UnsupportedMedia
 from fhir_server.fhir import Resource
-from fhir_server.fhir.json import parse_json, parse_resource
+from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.json_patch import apply_json_patch
 from fhir_server.fhirpath.patch import apply_fhirpath_patch
 from fhir_server.interactions.conditional import (
@@ -16,7 +16,7 @@ from fhir_server.interactions.conditional import (
     single_match,
 )
 from fhir_server.interactions.messages import Exchange, FhirResponse
-from fhir_server.interactions.received import check_type, find_issues, refuse_errors
+from fhir_server.interactions.received import check_type, find_issues, parse_body, refuse_errors
 from fhir_server.interactions.written import written
 from fhir_server.policy.guard import GuardedStore
 from fhir_server.search.query import Query
@@ -27,7 +27,7 @@ Change = Callable[[Resource], Resource]
 """From the current version to the next; both are whole resources."""
 
 JSON_PATCH = "application/json-patch+json"
-FHIR_JSON = ("application/fhir+json", "application/json")
+FHIR_FORMATS = frozenset({"application/fhir+json", "application/json", "application/fhir+xml"})
 
 
 def patch(exchange: Exchange) -> FhirResponse:
@@ -87,9 +87,9 @@ def read_change(exchange: Exchange) -> Change:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == JSON_PATCH:
         return _json_patch(parse_json(request.body, max_depth=exchange.limits.max_depth))
-    if media_type in FHIR_JSON:
-        return _fhirpath_patch(parse_resource(request.body, max_depth=exchange.limits.max_depth))
-    raise UnsupportedMedia(f"a patch is {JSON_PATCH}, or FHIRPath Patch Parameters in {FHIR_JSON[0]}")
+    if request.document is not None or media_type in FHIR_FORMATS:
+        return _fhirpath_patch(parse_body(exchange))
+    raise UnsupportedMedia(f"a patch is {JSON_PATCH}, or FHIRPath Patch Parameters in a format of FHIR")
 
 
 def _change_of_entry(resource: Resource) -> Change:

@@ -51,6 +51,8 @@ def parse_body(exchange: Exchange) -> Resource:
     """Returns the body as a resource of any type, not yet validated."""
     if exchange.request.resource is not None:
         return exchange.request.resource
+    if exchange.request.document is not None:
+        return exchange.request.document.read(exchange.limits.max_depth)
     if not exchange.request.body.strip():
         raise Invalid("the request has no body; a resource is expected")
     return parse_resource(exchange.request.body, max_depth=exchange.limits.max_depth)

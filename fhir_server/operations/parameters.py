@@ -42,7 +42,8 @@ def read_parameters(exchange: Exchange, known: Mapping[str, str]) -> Given:
         if known.get(name) != SIMPLE:
             raise Invalid(f"the operation has no parameter {name[:64]!r} in the URL", f"http.{name[:64]}")
         simple[name] = (*simple.get(name, ()), value)
-    if exchange.request.resource is None and not exchange.request.body.strip():
+    request = exchange.request
+    if request.resource is None and request.document is None and not request.body.strip():
         return Given(simple)
     body = parse_body(exchange)
     if not _is_wrapper(exchange, body, known):

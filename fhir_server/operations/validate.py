@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/resource-operation-validate.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from fhir_server.errors import FhirError, Invalid, Issue
 from fhir_server.fhir import Resource
@@ -104,8 +105,11 @@ def _refusal(exchange: Exchange, interaction: str, letter: str, what: str) -> li
 
 def _positions(exchange: Exchange, given: Given, issues: Sequence[Issue]) -> Mapping[str, Position] | None:
     """Lines and columns of the body; a Bundle entry has no text of its own."""
-    body = exchange.request.body
-    return locate(body, {issue.expression for issue in issues}, given.place) if body else None
+    request = exchange.request
+    if not request.body:
+        return None
+    find = request.document.locate if request.document is not None else partial(locate, request.body)
+    return find({issue.expression for issue in issues}, given.place)
 
 
 def _answer(issues: Sequence[Issue], positions: Mapping[str, Position] | None = None) -> FhirResponse:

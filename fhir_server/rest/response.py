@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from fhir_server.errors import FhirError
+from fhir_server.errors import FhirError, NotAcceptable
 from fhir_server.fhir.json import encode_json, parse_json
 from fhir_server.fhir.outcome import build_outcome
 from fhir_server.interactions.messages import FhirResponse
-from fhir_server.rest.media import FHIR_JSON
+from fhir_server.rest.binary import read_content
+from fhir_server.rest.media import FHIR_JSON, FHIR_XML
+from fhir_server.rest.request import Wanted
+from fhir_server.rest.xml.indent import indent_xml
+from fhir_server.rest.xml.write import Unwritable, write_xml
 
-CONTENT_TYPE = f"{FHIR_JSON}; charset=utf-8"
 # Health data is never kept by what lies between us and the client.
 _PRIVATE = ("Cache-Control", "no-store")
 _PUBLIC = ("Cache-Control", "public, max-age=300")
 _ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Vary", "Accept, Prefer"))
+
+Part = tuple[bytes, list[tuple[str, str]]]
+"""A body, and the headers that say what it is."""
 
 
 class _Complete(Response):
@@ -28,9 +35,8 @@ class _Complete(Response):
         return self.headers
 
 
-def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
+def render(answer: FhirResponse, base_url: str, wanted: Wanted) -> Response:
     """Returns the HTTP response of an interaction."""
-    body = _encode(answer.body, pretty=pretty)
     headers = [_PUBLIC if answer.cacheable else _PRIVATE, *_ALWAYS]
     if answer.version is not None:
         headers.append(("ETag", f'W/"{answer.version}"'))
@@ -42,22 +48,54 @@ def render(answer: FhirResponse, base_url: str, *, pretty: bool) -> Response:
         response = Response(b"", answer.status, headers)
         del response.headers["Content-Type"]
         return response
-    headers += [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))]
+    body, described = _encode(answer.body, wanted, is_shared=answer.cacheable)
+    headers += [*described, ("Content-Length", str(len(body)))]
     return _Complete(body, answer.status, headers)
 
 
-def _encode(body: object, *, pretty: bool) -> bytes:
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return encode_json(parse_json(body), pretty=True) if pretty else body
-    encoded = encode_json(body)
-    return encode_json(parse_json(encoded), pretty=True) if pretty else encoded
+def _encode(body: Any, wanted: Wanted, *, is_shared: bool = False) -> Part:
+    content = (
+        read_content(body, wanted.content) if wanted.content is not None and type(body) is bytes else None
+    )
+    if content is not None:
+        return content
+    if not wanted.format:
+        raise NotAcceptable("the content of this Binary is of another type", "Binary.contentType")
+    if wanted.format == FHIR_XML:
+        try:
+            # Parsed as text, for parts of a Bundle are text already.
+            text = body if isinstance(body, bytes) else encode_json(body)
+            encode = _shared_xml if is_shared else _xml
+            return encode(text, wanted.is_pretty), _describe(FHIR_XML)
+        except Unwritable as error:
+            if wanted.is_read:
+                raise NotAcceptable(f"XML cannot carry this: {error}; JSON can", "http._format") from error
+            # What was done is done: the client learns it in the format that can say it. RFC 9110 §12.5.1
+    return _encode_json(body, is_pretty=wanted.is_pretty)
 
 
-def render_error(error: FhirError) -> Response:
+def _xml(raw: bytes, is_pretty: bool) -> bytes:
+    text = write_xml(raw)
+    return indent_xml(text) if is_pretty else text
+
+
+@lru_cache(maxsize=4)
+def _shared_xml(raw: bytes, is_pretty: bool) -> bytes:
+    """The capabilities are large, the same for all, and asked for without a token: written once."""
+    return _xml(raw, is_pretty)
+
+
+def _encode_json(body: Any, *, is_pretty: bool) -> Part:
+    text = body if isinstance(body, bytes) else encode_json(body)
+    return encode_json(parse_json(text), pretty=True) if is_pretty else text, _describe(FHIR_JSON)
+
+
+def _describe(format_: str) -> list[tuple[str, str]]:
+    return [("Content-Type", f"{format_}; charset=utf-8")]
+
+
+def render_error(error: FhirError, wanted: Wanted) -> Response:
     """Returns the OperationOutcome of an error."""
     headers = [_PRIVATE, *_ALWAYS, *error.headers.items()]
-    return Response(
-        encode_json(build_outcome(error.issues)), error.status, headers, content_type=CONTENT_TYPE
-    )
+    body, described = _encode(build_outcome(error.issues), wanted)
+    return Response(body, error.status, [*headers, *described])

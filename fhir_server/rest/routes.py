@@ -19,7 +19,7 @@ from fhir_server.interactions.answer import is_open
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.scopes import Scopes
-from fhir_server.rest.request import read_request
+from fhir_server.rest.request import read_request, wanted_of_refused
 from fhir_server.rest.response import render, render_error
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -40,23 +40,24 @@ def build_fhir_api(
     blueprint = Blueprint("fhir", __name__, url_prefix=url_prefix)
 
     def answer(path: str = "") -> Response:
+        http: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy is slow
         try:
-            http: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy is slow
-            fhir_request, pretty = read_request(http, path)
+            fhir_request, wanted = read_request(http, path)
             context = ANONYMOUS
             if not is_open(fhir_request):
                 context = authenticator.authenticate(http, http.remote_addr or "", g.request_id)
                 g.client_id = context.client_id
-            return render(interact(context, fhir_request), base_url, pretty=pretty)
+            return render(interact(context, fhir_request), base_url, wanted)
         except FhirError as error:
-            return render_error(error)
+            return render_error(error, wanted_of_refused(http))
         except RecursionError:
-            return render_error(Invalid("the request is nested too deeply"))
+            return render_error(Invalid("the request is nested too deeply"), wanted_of_refused(http))
         except HTTPException:
             raise
         except Exception:
             _log.exception("request failed", extra={"fields": {"request_id": g.request_id}})
-            return render_error(Internal(f"the server failed; its log has the reason under {g.request_id}"))
+            failure = Internal(f"the server failed; its log has the reason under {g.request_id}")
+            return render_error(failure, wanted_of_refused(http))
 
     for rule in ("", "/", "/<path:path>"):
         blueprint.add_url_rule(
@@ -74,4 +75,4 @@ def _refuse(url_prefix: str, error: HTTPException) -> Response | HTTPException:
         return error
     refusal = _REFUSALS.get(error.code, Invalid)(f"{error.name}: {request.method[:16]} is not answered here")
     refusal.headers.update({k: v for k, v in error.get_headers() if k == "Allow"})
-    return render_error(refusal)
+    return render_error(refusal, wanted_of_refused(request))

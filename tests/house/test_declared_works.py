@@ -163,8 +163,11 @@ def test_a_search_goes_along_references(fhir: FhirHttp, search: str) -> None:
 
 def test_the_declared_formats_are_the_ones_that_are_spoken(fhir: FhirHttp) -> None:
     for format_ in STATEMENT["format"]:
-        expect(fhir.get("Patient", {"_format": format_}), 200)
-    assert fhir.get("Patient", {"_format": "xml"}).status_code == 406
+        answer = fhir.get("Patient", {"_format": format_})
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith(f"application/fhir+{format_[-4:].lstrip('+')}")
+    for format_ in ("ttl", "html", "application/fhir+ndjson"):
+        assert fhir.get("Patient", {"_format": format_}).status_code == 406
 
 
 @pytest.mark.parametrize(

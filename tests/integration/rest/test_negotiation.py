@@ -24,7 +24,7 @@ def path(fhir: FhirHttp) -> str:
         "application/fhir+json; fhirVersion=4.0",
         "application/fhir+json;fhirVersion=4.0.1",
         'application/fhir+json; fhirVersion="4.0"',
-        "application/fhir+xml, application/fhir+json;q=0.1",
+        "application/fhir+xml;q=0.1, application/fhir+json",
         "APPLICATION/FHIR+JSON",
         "text/html, */*;q=0.1",
         "application/fhir+json;charset=utf-8",
@@ -41,16 +41,32 @@ def test_json_is_sent_to_who_takes_it(fhir: FhirHttp, path: str, accept: str) ->
     "accept",
     [
         "application/fhir+xml",
+        "application/xml",
+        "text/xml",
+        "application/fhir+xml; fhirVersion=4.0",
+        "application/fhir+json;q=0.1, application/fhir+xml",
+        "application/fhir+json;q=0, */*",
+    ],
+)
+def test_xml_is_sent_to_who_takes_it(fhir: FhirHttp, path: str, accept: str) -> None:
+    answer = fhir.get(path, headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/fhir+xml; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
         "text/html",
         "text/turtle",
         "application/fhir+json; fhirVersion=3.0",
         "application/fhir+json; fhirVersion=5.0",
         "application/fhir+json;q=0",
-        "application/fhir+json;q=0.000, application/fhir+xml",
+        "application/fhir+json;q=0.000, application/fhir+xml;q=0",
         "image/png",
     ],
 )
-def test_who_takes_no_json_gets_406(fhir: FhirHttp, path: str, accept: str) -> None:
+def test_who_takes_neither_gets_406(fhir: FhirHttp, path: str, accept: str) -> None:
     assert problem(fhir.get(path, headers={"Accept": accept}), 406)["code"] == "not-supported"
 
 
@@ -61,9 +77,10 @@ def test_who_takes_no_json_gets_406(fhir: FhirHttp, path: str, accept: str) -> N
         ("application/fhir+json", 200),
         ("application/json", 200),
         ("text/json", 200),
-        ("xml", 406),
-        ("application/fhir+xml", 406),
-        ("text/xml", 406),
+        ("xml", 200),
+        ("application/fhir+xml", 200),
+        ("application/xml", 200),
+        ("text/xml", 200),
         ("html", 406),
         ("", 406),
         ("application/fhir+json;fhirVersion=3.0", 406),
@@ -76,6 +93,12 @@ def test_the_format_parameter_wins_over_the_header(
     for accept in ("application/fhir+xml", "application/fhir+json"):
         answer = fhir.get(path, {"_format": format_}, headers={"Accept": accept})
         assert answer.status_code == status
+        is_xml = status == 200 and "xml" in format_
+        assert answer.headers["Content-Type"].startswith(
+            "application/fhir+xml"
+            if is_xml or (status == 406 and "xml" in accept)
+            else "application/fhir+json"
+        )
 
 
 def test_a_plus_that_was_not_encoded_is_understood(fhir: FhirHttp, path: str) -> None:
@@ -102,8 +125,10 @@ def test_json_is_taken(fhir: FhirHttp, content_type: str) -> None:
     [
         "",
         "text/plain",
-        "application/fhir+xml",
-        "application/xml",
+        "application/fhir+xml; charset=utf-16",
+        "text/xml; charset=iso-8859-1",
+        "application/fhir+xml; fhirVersion=3.0",
+        "application/xml-patch+xml",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
         "application/fhir+json; charset=iso-8859-1",

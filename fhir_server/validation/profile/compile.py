@@ -16,7 +16,7 @@ from fhir_server.validation.fault import Fault, fault, gather
 from fhir_server.validation.profile.beyond import beyond
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
-from fhir_server.validation.profile.parts import Item, ItemCheck, Matches, Place, build_items_of
+from fhir_server.validation.profile.parts import Item, ItemCheck, ItemsOf, Matches, Place, build_items_of
 from fhir_server.validation.profile.property import accept_text, build_property
 from fhir_server.validation.profile.slicing import DEFAULT, Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
@@ -111,17 +111,26 @@ class Compiler:
         self, node: ElementNode, place: Place
     ) -> Callable[[dict[str, Any], Context], list[Fault] | None] | None:
         element = place.element
-        keys = {key: type_ for key, (other, type_) in place.owner.keys.items() if other is element}
-        shapes = [self._definitions.structure_or_none(type_) for type_ in keys.values()]
-        primitive = any(shape is None or shape.is_primitive for shape in shapes)
-        items_of = build_items_of(keys, primitive=primitive, repeats=element.is_list)
-        slicing = self._slicing(node, place) if node.slices else None
+        keys, primitive = self._keys(place)
+        items_of = self.items_of(place)
+        slicing = self.slicing(node, place) if node.slices else None
         check_item = self._element(node, place)
         check = build_property(node.facts, place, items_of, check_item, slicing)
         is_text = len(keys) == 1 and primitive and not element.is_list and node.facts.get("max") != "0"
         if check is None or not is_text or (check_item is not None and check_item not in self._texts):
             return check
         return accept_text(next(iter(keys)), self._texts.get(check_item), check)
+
+    def _keys(self, place: Place) -> tuple[dict[str, str], bool]:
+        """Returns JSON key → type of an element, and whether one of the types is primitive."""
+        keys = {key: type_ for key, (other, type_) in place.owner.keys.items() if other is place.element}
+        shapes = [self._definitions.structure_or_none(type_) for type_ in keys.values()]
+        return keys, any(shape is None or shape.is_primitive for shape in shapes)
+
+    def items_of(self, place: Place) -> ItemsOf:
+        """Returns what lists the items of an element in the object that holds it."""
+        keys, primitive = self._keys(place)
+        return build_items_of(keys, primitive=primitive, repeats=place.element.is_list)
 
     def _element(self, node: ElementNode, place: Place) -> ItemCheck | None:
         """Compiles what a profile says about each occurrence of an element."""
@@ -207,7 +216,8 @@ class Compiler:
 
     # --- slices ---------------------------------------------------------------------------------
 
-    def _slicing(self, node: ElementNode, place: Place, prefix: str = "") -> Slicing | None:
+    def slicing(self, node: ElementNode, place: Place, prefix: str = "") -> Slicing | None:
+        """Compiles the slices of an element, or those of one of its slices (`prefix`)."""
         facts = node.facts.get("slicing") or {}
         rows = [d for d in facts.get("discriminator") or () if isinstance(d, dict)]
         if not rows and place.element.is_choice:
@@ -242,7 +252,7 @@ class Compiler:
             _number(one.facts.get("min"), 0),
             None if one.facts.get("max") in (None, "*") else _number(one.facts["max"], 0),
             self._element(beyond(one, node), place),
-            self._slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
+            self.slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
         )
 
     def _matches(self, one: ElementNode, rows: list[dict[str, Any]], place: Place) -> Matches | None:

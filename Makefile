@@ -88,6 +88,11 @@ test-twins: export TWIN_SEED ?= 1
 test-twins: $(INSTALLED) ## Ask two servers that differ in what is hidden (TWIN_REQUESTS=100000 TWIN_SEED=1).
 	$(BIN)/python -m pytest tests/twins
 
+.PHONY: test-fhirpath
+test-fhirpath: export FHIRPATH_EXAMPLES ?= 20000
+test-fhirpath: $(INSTALLED) ## Compare generated FHIRPath with a second implementation (FHIRPATH_EXAMPLES=20000).
+	$(BIN)/python -m pytest tests/unit/fhirpath/test_generated_expressions.py
+
 .PHONY: test-security
 test-security: export AUTH_EXAMPLES ?= 5000
 test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).

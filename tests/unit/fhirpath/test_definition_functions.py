@@ -1,4 +1,4 @@
-"""elementDefinition(), slice(), checkModifiers(), subsumes(), subsumedBy(): functions that ask for definitions."""
+"""elementDefinition(), slice(), checkModifiers(), subsumes(), subsumedBy(): they ask for definitions."""
 
 from __future__ import annotations
 

@@ -144,6 +144,11 @@ snapshots: $(INSTALLED) ## Compare generated snapshots with those of the officia
 dictionary: $(INSTALLED) ## Train the next compression dictionary of stored resources.
 	$(BIN)/python -m benchmarks.train_dictionary
 
+.PHONY: messages
+messages: $(INSTALLED) ## Write the CodeSystem of validation messages again from their table.
+	$(BIN)/python -c 'from fhir_server.validation.messages import format_code_system as f; print(f(), end="")' \
+		> profiles/CodeSystem-validation-message.json
+
 .PHONY: docs
 docs: $(INSTALLED) ## Write the generated pages of docs/ again.
 	$(BIN)/fhir-server check --write-docs docs/settings.md

@@ -99,8 +99,8 @@ DIFFERENCES = [
     ),
     Difference(
         "toString",
-        lambda text, ours, theirs: [_number(ours)] == [_number(theirs)] != [None],
-        "5.5.8: Decimal is written (+|-)?#0.0#, without exponent; trailing zeros are part of its precision.",
+        lambda text, ours, theirs: _number(ours) is not None and _number(ours) == _number(theirs),
+        "5.5.8: Decimal is written (+|-)?#0.0#, without exponent; its precision is part of it.",
         (PATIENT, "2.round(2).toString()"),
     ),
     Difference(
@@ -122,9 +122,10 @@ DIFFERENCES = [
 ]
 
 
-def _number(answer: Answer) -> Decimal | None:
+def _number(answer: Answer) -> float | None:
+    """Returns a number that was written as a string, as far as both know its digits."""
     text = answer[0].strip("'") if len(answer) == 1 else ""
-    return Decimal(text) if re.fullmatch(r"-?[0-9.]+(?:E[+-]?[0-9]+)?", text) else None
+    return float(f"{Decimal(text):.12g}") if re.fullmatch(r"-?[0-9.]+(?:E[+-]?[0-9]+)?", text) else None
 
 
 def _plain(value: Any) -> Any:
@@ -134,7 +135,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return float(f"{value:.9g}") + 0.0
-    return value
+    return getattr(value, "asStr", value)
 
 
 def answer(resource: Json, text: str) -> Answer:

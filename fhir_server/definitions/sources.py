@@ -38,7 +38,7 @@ class ListedSource:
     @classmethod
     def of_folder(cls, folder: Path) -> ListedSource:
         """Reads Type-id.json files."""
-        types = ("StructureDefinition", "ValueSet", "CodeSystem")
+        types = ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire")
         paths = sorted(path for type_ in types for path in folder.glob(f"{type_}-*.json"))
         return cls(msgspec.json.decode(path.read_bytes()) for path in paths)
 

@@ -16,7 +16,7 @@ from fhir_server.search.concepts import canonical_query
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.stored import read_document
 
-TYPES = ("StructureDefinition", "ValueSet", "CodeSystem")
+TYPES = ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire")
 SECONDS = 1.0
 """How late another process may notice that something was stored."""
 

@@ -27,6 +27,12 @@ class Book(Protocol):
     def conforms_to(self, node: Node, canonical: str, context: Context) -> bool | None:
         """Says whether an item meets a profile."""
 
+    def questions(self, canonical: str) -> Any:
+        """Returns the questions of a Questionnaire, None where it is not known."""
+
+    def read_questions(self, questionnaire: Resource) -> Any:
+        """Returns the questions of a Questionnaire that is at hand."""
+
     def subsumes(self, system: str, high: str, low: str) -> bool | None:
         """Says whether a code subsumes another."""
 

@@ -31,6 +31,8 @@ from fhir_server.validation.profile.named_slices import NamedSlices, find_slices
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
 from fhir_server.validation.profile.vital_signs import implied_profiles, read_tree
+from fhir_server.validation.questionnaire.questions import Question, read_questions, rows
+from fhir_server.validation.rules.binding import Admits, build_admits
 
 MAX_PROFILES = 5_000
 """Compiled profiles kept of one source."""
@@ -65,6 +67,7 @@ class ProfileBook:
         self.terms = Terms(definitions, conformance)
         self._snapshots = Snapshots(lambda c: conformance.find("StructureDefinition", c))
         self._profiles: dict[str, Profile | None] = {}
+        self._questions: dict[str, tuple[Question, ...] | None] = {}
         self._slices: dict[tuple[str, str], list[NamedSlices]] = {}
         self._lock = RLock()
 
@@ -79,6 +82,29 @@ class ProfileBook:
         item = Item(node.value, node.element, node.type, -1, "")
         faults = self.check_item(canonical, item, context)
         return not any(found.severity == "error" for found in faults or ())
+
+    def questions(self, canonical: str) -> tuple[Question, ...] | None:
+        """Returns the questions of a Questionnaire, None where it is not known."""
+        with self._lock:
+            if canonical not in self._questions:
+                if len(self._questions) >= MAX_PROFILES:
+                    self._questions = {}
+                found = self._conformance.find("Questionnaire", canonical)
+                self._questions[canonical] = None if found is None else self.read_questions(found)
+            return self._questions[canonical]
+
+    def read_questions(self, questionnaire: Resource) -> tuple[Question, ...]:
+        """Returns the questions of a Questionnaire that is at hand."""
+
+        def find_admits(canonical: str) -> Admits | None:
+            if not canonical.startswith("#"):
+                return self.terms.admits("Coding", canonical)
+            for resource in rows(questionnaire, "contained"):
+                if resource.get("id") == canonical[1:] and resource.get("resourceType") == "ValueSet":
+                    return build_admits("Coding", self.terms.systems_of(resource), canonical)
+            return None
+
+        return read_questions(questionnaire, find_admits)
 
     def subsumes(self, system: str, high: str, low: str) -> bool | None:
         """Says whether a code subsumes another; None where that is not known."""

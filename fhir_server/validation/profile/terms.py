@@ -80,8 +80,10 @@ class Terms:
         if known is not None:
             return known
         value_set = self._conformance.find("ValueSet", canonical)
-        if value_set is None:
-            return None
+        return None if value_set is None else self.systems_of(value_set)
+
+    def systems_of(self, value_set: Resource) -> Systems | None:
+        """Returns system → codes of a value set that is at hand."""
         try:
             codes = expand(value_set, self._conformance.find)
         except FhirError:

@@ -46,6 +46,10 @@ def _is_number(answer: Answer) -> bool:
     return len(answer) == 1 and re.fullmatch(r"-?[0-9.]+(?:e[+-]?[0-9]+)?", answer[0]) is not None
 
 
+def _is_large(answer: Answer) -> bool:
+    return answer in (["inf"], ["-inf"]) or (_is_number(answer) and abs(float(answer[0])) >= 2**31)
+
+
 DIFFERENCES = [
     Difference(
         "union combine intersect exclude subsetOf supersetOf",
@@ -82,7 +86,7 @@ DIFFERENCES = [
     Difference(
         "ln exp",
         lambda text, ours, theirs: ours == [] and theirs in (["-inf"], ["inf"]),
-        "4.1.4: a Decimal is a rational number; the logarithm of 0 is none, and 6.6: overflow results in empty.",
+        "4.1.4: a Decimal is a finite number; the logarithm of 0 is none. 6.6: overflow is empty.",
         (PATIENT, "0.ln()"),
     ),
     Difference(
@@ -92,8 +96,8 @@ DIFFERENCES = [
         (PATIENT, "(-3) mod 2"),
     ),
     Difference(
-        "div + - *",
-        lambda text, ours, theirs: ours == [] and _is_number(theirs) and abs(float(theirs[0])) >= 2**31,
+        "div + - * floor ceiling truncate power",
+        lambda text, ours, theirs: ours == [] and _is_large(theirs),
         "6.6: Operations that cause arithmetic overflow or underflow will result in empty ({ }).",
         (PATIENT, "30.exp() div 1"),
     ),

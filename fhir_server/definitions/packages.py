@@ -28,7 +28,7 @@ class PackageError(Invalid):
 
 
 def read_package(archive: bytes) -> Iterator[Resource]:
-    """Yields the StructureDefinitions, ValueSets, CodeSystems and Questionnaires of a package; raises PackageError."""
+    """Yields the resources of a package that validation asks for; raises PackageError."""
     if len(archive) > MAX_PACKED:
         raise PackageError(f"The package is larger than {MAX_PACKED} bytes")
     try:

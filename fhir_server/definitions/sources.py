@@ -65,7 +65,7 @@ class LayeredSource:
     @property
     def revision(self) -> str:
         """Changes with each of the sources."""
-        return " ".join(source.revision for source in self._sources)
+        return " ".join(filter(None, (source.revision for source in self._sources)))
 
     def find(self, resource_type: str, canonical: str) -> Resource | None:
         """Returns the first that is found."""

@@ -109,7 +109,7 @@ DIFFERENCES = [
     ),
     Difference(
         "convertsToBoolean",
-        lambda text, ours, theirs: (ours, theirs) == (["True"], ["False"]) and "iif(" in text,
+        lambda text, ours, theirs: (ours, theirs) == (["True"], ["False"]),
         "5.5.2: true where the item is a String that is one of true, t, yes, y, 1, 1.0: whatever yielded it.",
         (QUESTIONNAIRE, "iif(false, item.first().linkId, item.first().linkId).convertsToBoolean()"),
     ),

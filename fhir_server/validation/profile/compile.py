@@ -222,6 +222,8 @@ class Compiler:
         rows = [d for d in facts.get("discriminator") or () if isinstance(d, dict)]
         if not rows and place.element.is_choice:
             rows = [{"type": "type", "path": "$this"}]
+        if not prefix:
+            self._tell_orphans(node)
         slices = [
             made
             for name, one in node.slices.items()
@@ -245,7 +247,7 @@ class Compiler:
                 f"slice {one.slice[:64]} of {one.name[:64]}: nothing it says tells it from other items"
             )
             return None
-        within = ElementNode(one.name, one.facts, "", {}, node.slices)
+        within = _within(node, one)
         return Slice(
             one.slice,
             matches,
@@ -254,6 +256,12 @@ class Compiler:
             self._element(beyond(one, node), place),
             self.slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
         )
+
+    def _tell_orphans(self, node: ElementNode) -> None:
+        for name in node.slices:
+            above = name.rpartition("/")[0]
+            if above and above not in node.slices:
+                self.problems.append(f"slice {name[:64]} of {node.name[:64]}: there is no slice {above[:64]}")
 
     def _matches(self, one: ElementNode, rows: list[dict[str, Any]], place: Place) -> Matches | None:
         """Compiles what tells the items of a slice from others; None where nothing does."""
@@ -276,6 +284,18 @@ def _is_default(name: str) -> bool:
 
 def _any_item(_item: Item, _context: Context) -> bool:
     return True
+
+
+def _within(node: ElementNode, one: ElementNode) -> ElementNode:
+    """Returns a slice as the element that its own slices divide.
+
+    Without discriminators of its own it has those of the element.
+    """
+    facts = one.facts
+    own, outer = facts.get("slicing") or {}, node.facts.get("slicing") or {}
+    if not own.get("discriminator") and outer.get("discriminator"):
+        facts = {**facts, "slicing": {**own, "discriminator": outer["discriminator"]}}
+    return ElementNode(one.name, facts, "", one.children, node.slices)
 
 
 def _has_parts(node: ElementNode, name: str) -> bool:

@@ -113,7 +113,13 @@ class Part:
 
 
 Draw = st.DrawFn
-_DATES = ("@2020", "@2020-01", "@2020-01-01", "@2020-02-01", "@2019-12-31", "@2021-01", "today()")
+_DATES = (
+    *("@2020", "@2020-01", "@2020-01-01", "@2020-02-01", "@2019-12-31", "@2021-01", "today()"),
+    *("(@2020-01-31 + 1 month)", "(@2020-02-29 - 1 year)", "(@2020-01 + 13 months)", "(@2019-12-31 + 1 day)"),
+    *("(@2020-01-01 - 24 hours)", "(@2020-01-15 + 2 weeks)", "(@2020 + 24 months)"),
+)
+_AMOUNTS = ("1 'mg'", "1.0 'mg'", "2 'mg'", "(1 'mg' + 1 'mg')", "1 'cm'", "24 hours", "90 minutes", "1 hour")
+_PATTERNS = ("'^[A-Z]'", "'a'", "'[0-9]+'", "'n$'", "'.e'", "'(a|b)+'")
 
 
 def _pick(draw: Draw, *choices: Any) -> Any:
@@ -211,6 +217,8 @@ def _truth(draw: Draw, scope: str, depth: int) -> Part:
         "is",
         "dates",
         "read",
+        "amounts",
+        "matches",
     )
     match draw(st.sampled_from(kinds)):
         case "texts":
@@ -237,6 +245,11 @@ def _truth(draw: Draw, scope: str, depth: int) -> Part:
         case "dates":
             operator = _pick(draw, "=", "!=", "<", ">", "<=", ">=")
             return _binary(operator, _leaf(_pick(draw, *_DATES)), _leaf(_pick(draw, *_DATES)))
+        case "amounts":
+            operator = _pick(draw, "=", "!=", "<", ">", "<=", ">=")
+            return _binary(operator, _leaf(_pick(draw, *_AMOUNTS)), _leaf(_pick(draw, *_AMOUNTS)))
+        case "matches":
+            return _call("matches", _text(draw, scope, less), _leaf(_pick(draw, *_PATTERNS)))
         case "read":
             kind = _pick(draw, "Integer", "Decimal", "Boolean", "String")
             return _call(f"convertsTo{kind}", _text(draw, scope, less))

@@ -39,6 +39,7 @@ class Difference(NamedTuple):
     """An expression on which we differ."""
 
 
+_TIMES = re.compile(r"[0-9] (?:hours?|minutes) !?= [0-9]+ (?:hours?|minutes)")
 _ITERATES = re.compile(r"\b(?:where|select|exists|all|repeat|iif|aggregate)\(")
 
 
@@ -114,6 +115,30 @@ DIFFERENCES = [
         (QUESTIONNAIRE, "iif(false, item.first().linkId, item.first().linkId).convertsToBoolean()"),
     ),
     Difference(
+        "= !=",
+        lambda text, ours, theirs: ours == [] and any(unit in text for unit in ("'mg'", "'cm'", "hour")),
+        "6.1.1: if the dimensions of two quantities differ, or their units, the result is empty.",
+        (PATIENT, "1 'mg' = 1 'cm'"),
+    ),
+    Difference(
+        "startsWith endsWith contains indexOf replace matches",
+        lambda text, ours, theirs: theirs == [] and "aggregate(" in text,
+        "As for union: the argument is evaluated on the context of the call, not that of aggregate().",
+        (PATIENT, "(1 | 2 | 3).aggregate($this + $total, 0).toString().startsWith(gender)"),
+    ),
+    Difference(
+        "= !=",
+        lambda text, ours, theirs: _TIMES.search(text) is not None,
+        "6.1.1: quantities are compared in one unit: 1 hour is 60 minutes and not 90.",
+        (PATIENT, "90 minutes = 1 hour"),
+    ),
+    Difference(
+        "path",
+        lambda text, ours, theirs: theirs == [] and "ofType(" in text and "distinct()" in text,
+        "5.1.12: distinct() returns the unique items of the input: they keep their types.",
+        (OBSERVATION, "component.distinct()[2].select(value.ofType(string))"),
+    ),
+    Difference(
         "|",
         lambda text, ours, theirs: set(ours) == set(theirs) and len(ours) == len(set(ours)),
         "6.5.1: Merge the two collections into a single collection, eliminating any duplicate values.",
@@ -172,6 +197,9 @@ def smallest(
     resource: Json, part: Part, wrap: Wrap = lambda text: text
 ) -> tuple[str, str, Answer, Answer] | None:
     """Returns (name, expression, our answer, theirs) of the smallest part that differs."""
+    if part.name == "literal":
+        # Quantities and dates are other objects there: what is made of them is compared.
+        return None
     for inner in part.parts:
         found = smallest(resource, inner, wrap)
         if found is not None:

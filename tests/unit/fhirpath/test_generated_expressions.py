@@ -169,7 +169,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return float(f"{value:.9g}") + 0.0
+        return float(f"{Decimal(value):.9g}") + 0.0
     return getattr(value, "asStr", value)
 
 

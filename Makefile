@@ -88,6 +88,11 @@ test-twins: export TWIN_SEED ?= 1
 test-twins: $(INSTALLED) ## Ask two servers that differ in what is hidden (TWIN_REQUESTS=100000 TWIN_SEED=1).
 	$(BIN)/python -m pytest tests/twins
 
+.PHONY: test-fhirpath
+test-fhirpath: export FHIRPATH_EXAMPLES ?= 20000
+test-fhirpath: $(INSTALLED) ## Compare generated FHIRPath with a second implementation (FHIRPATH_EXAMPLES=20000).
+	$(BIN)/python -m pytest tests/unit/fhirpath/test_generated_expressions.py
+
 .PHONY: test-security
 test-security: export AUTH_EXAMPLES ?= 5000
 test-security: $(INSTALLED) ## Attack the server, with random requests to its authorization endpoints (AUTH_EXAMPLES=5000).
@@ -143,6 +148,11 @@ snapshots: $(INSTALLED) ## Compare generated snapshots with those of the officia
 .PHONY: dictionary
 dictionary: $(INSTALLED) ## Train the next compression dictionary of stored resources.
 	$(BIN)/python -m benchmarks.train_dictionary
+
+.PHONY: messages
+messages: $(INSTALLED) ## Write the CodeSystem of validation messages again from their table.
+	$(BIN)/python -c 'from fhir_server.validation.messages import format_code_system as f; print(f(), end="")' \
+		> profiles/CodeSystem-validation-message.json
 
 .PHONY: docs
 docs: $(INSTALLED) ## Write the generated pages of docs/ again.

@@ -20,7 +20,7 @@ MAX_PACKED = 64 * 1024 * 1024
 MAX_UNPACKED = 512 * 1024 * 1024
 MAX_FILE = 64 * 1024 * 1024
 MAX_FILES = 100_000
-_TYPES = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
+_TYPES = frozenset({"StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire"})
 
 
 class PackageError(Invalid):
@@ -28,7 +28,7 @@ class PackageError(Invalid):
 
 
 def read_package(archive: bytes) -> Iterator[Resource]:
-    """Yields the StructureDefinitions, ValueSets and CodeSystems of a package; raises PackageError."""
+    """Yields the resources of a package that validation asks for; raises PackageError."""
     if len(archive) > MAX_PACKED:
         raise PackageError(f"The package is larger than {MAX_PACKED} bytes")
     try:

@@ -60,9 +60,22 @@ class R4Source:
             "differential": {"element": row["element"]},
         }
 
-    def _of_type(self, structure: Structure, url: str) -> Resource:
-        root = {"id": structure.name, "path": structure.name, "min": 0, "max": "*"}
+    def element(self, owner: str, name: str) -> Resource | None:
+        """Returns the ElementDefinition of an element; without a name that of the structure itself."""
+        structure = self._definitions.structure_or_none(owner)
+        if structure is None:
+            return None
+        if not name:
+            return self._root(structure)
+        element = structure.elements.get(name) or structure.elements.get(f"{name}[x]")
+        return None if element is None else self._element(element, f"{owner}.{element.name}")
+
+    def _root(self, structure: Structure) -> Resource:
+        root: Resource = {"id": structure.name, "path": structure.name, "min": 0, "max": "*"}
         root["constraint"] = self._constraints(structure.name)
+        return root
+
+    def _of_type(self, structure: Structure, url: str) -> Resource:
         return {
             "resourceType": "StructureDefinition",
             "url": url,
@@ -73,7 +86,7 @@ class R4Source:
             "type": structure.name,
             "baseDefinition": PREFIX + structure.base if structure.base else "",
             "derivation": "specialization",
-            "snapshot": {"element": [root, *self._elements(structure)]},
+            "snapshot": {"element": [self._root(structure), *self._elements(structure)]},
         }
 
     def _elements(self, structure: Structure) -> Iterator[dict[str, Any]]:

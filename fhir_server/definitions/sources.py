@@ -39,7 +39,7 @@ class ListedSource:
     @classmethod
     def of_folder(cls, folder: Path) -> ListedSource:
         """Reads Type-id.json files."""
-        types = ("StructureDefinition", "ValueSet", "CodeSystem")
+        types = ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire")
         paths = sorted(path for type_ in types for path in folder.glob(f"{type_}-*.json"))
         return cls(msgspec.json.decode(path.read_bytes()) for path in paths)
 
@@ -66,7 +66,7 @@ class LayeredSource:
     @property
     def revision(self) -> str:
         """Changes with each of the sources."""
-        return " ".join(source.revision for source in self._sources)
+        return " ".join(filter(None, (source.revision for source in self._sources)))
 
     def find(self, resource_type: str, canonical: str) -> Resource | None:
         """Returns the first that is found."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from itertools import takewhile
 from typing import Any
 
 from fhir_server.fhirpath import tree
 from fhir_server.fhirpath.functions import FUNCTIONS
+from fhir_server.fhirpath.functions.defined import ELEMENT_DEFINITION, defined_member
 from fhir_server.fhirpath.functions.filtering import is_of_type, of_type
 from fhir_server.fhirpath.functions.subsetting import at
 from fhir_server.fhirpath.navigate import member, members
@@ -19,7 +21,8 @@ from fhir_server.fhirpath.variables import variable
 
 def compile_tree(expression: tree.Tree, context_type: str, *, distinct: bool = True) -> Step:
     """Compiles a parsed expression for inputs of one type; unions not `distinct` keep equal items."""
-    return _Compiler(context_type, distinct=distinct).step(expression)
+    defined = _asks_for_definitions(expression)
+    return _Compiler(context_type, distinct=distinct, defined=defined).step(expression)
 
 
 def is_plain(part: tree.Tree) -> bool:
@@ -33,10 +36,23 @@ def is_plain(part: tree.Tree) -> bool:
     return isinstance(part, tree.Name)
 
 
+def _asks_for_definitions(part: Any) -> bool:
+    """True where elementDefinition() is called: then items remember which elements they are."""
+    if isinstance(part, tree.Call) and part.name == ELEMENT_DEFINITION:
+        return True
+    if isinstance(part, tuple):
+        return any(map(_asks_for_definitions, part))
+    return isinstance(part, tree.Tree) and any(
+        _asks_for_definitions(getattr(part, field.name)) for field in fields(part)
+    )
+
+
 class _Compiler:
-    def __init__(self, context_type: str, *, distinct: bool) -> None:
+    def __init__(self, context_type: str, *, distinct: bool, defined: bool) -> None:
         self._context_type = context_type
         self._distinct = distinct
+        self._defined = defined
+        self._member = defined_member if defined else member
 
     def step(self, part: tree.Tree) -> Step:
         build: Callable[[Any, Any], Step] = _BUILDERS[type(part)]
@@ -51,7 +67,7 @@ class _Compiler:
 
     def _name(self, part: tree.Name) -> Step:
         # A capital begins a type, never an element: the path starts at the input if it is of that type.
-        return _of_root(part.name) if part.name[:1].isupper() else member(part.name)
+        return _of_root(part.name) if part.name[:1].isupper() else self._member(part.name)
 
     def _variable(self, part: tree.Variable) -> Step:
         return variable(part.name)
@@ -64,15 +80,15 @@ class _Compiler:
         return _chain(start, tuple(self._next(s) for s in steps))
 
     def _next(self, part: tree.Tree) -> Step:
-        return member(part.name) if isinstance(part, tree.Name) else self.step(part)
+        return self._member(part.name) if isinstance(part, tree.Name) else self.step(part)
 
     def _members(self, part: tree.Path, wanted: TypeTest | None) -> tuple[Step, tuple[tree.Tree, ...]]:
         """Compiles the names a path begins with as one step; returns it and the steps that remain."""
         named = takewhile(lambda s: isinstance(s, tree.Name), part.steps)
         names = [s.name for s in named if isinstance(s, tree.Name)]
         steps = part.steps[len(names) :]
-        if not names:
-            return self.step(part.start), steps
+        if not names or self._defined:
+            return self.step(part.start), part.steps
         if steps and isinstance(steps[0], tree.Call) and steps[0].name in _NARROWING:
             wanted = _type_argument(steps[0])
         begin = part.start

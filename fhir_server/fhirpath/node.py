@@ -77,6 +77,10 @@ class Environment:
     """Says whether a coded item is in the value set of a canonical; None when it cannot be known."""
     conforms_to: Callable[[Node, str], bool | None] | None = None
     """Says whether an item meets the profile of a canonical; None when it cannot be known."""
+    subsumes: Callable[[str, str, str], bool | None] | None = None
+    """Says whether of a system the first code subsumes the second; None when it cannot be known."""
+    slices_of: Callable[[Node, str, str], list[Node]] | None = None
+    """Returns the children of an item that are in the slice (its name last) of a profile."""
     now: datetime | None = None
     """now(), today(), timeOfDay(); the clock when absent."""
     limits: Limits = field(default_factory=Limits)

@@ -18,7 +18,7 @@ _FORMATS = {
     "DateTime": re.compile(rf"(\d{{4}})(?:-(\d\d)(?:-(\d\d)(?:T(?:{_TIME})?{_ZONE}?)?)?)?T?", re.ASCII),
     "Time": re.compile(_TIME, re.ASCII),
 }
-_SECOND = 1_000_000_000
+SECOND = 1_000_000_000
 _LONGEST = 60
 
 PRECISIONS = ("year", "month", "day", "hour", "minute", "second")
@@ -51,7 +51,7 @@ def parse_temporal(text: str, kind: str) -> Temporal | None:
     fields = [int(group) for group in groups if group is not None]
     complete = 3 if kind == "Time" else 6
     if kind != "Date" and len(fields) == complete:
-        fields[-1] = fields[-1] * _SECOND + int(fraction.ljust(9, "0"))
+        fields[-1] = fields[-1] * SECOND + int(fraction.ljust(9, "0"))
     temporal = Temporal(kind, tuple(fields), zone, len(fraction))
     return temporal if _instant(temporal) is not None else None
 
@@ -64,7 +64,7 @@ def _instant(temporal: Temporal) -> datetime | None:
     year, month, day, hour, minute, nanoseconds = (*fields, *(1, 1, 1, 0, 0, 0)[len(fields) :])
     try:
         # A leap second is written as :60; it begins with the last second of its minute here.
-        return datetime(year, month, day, hour, minute, min(nanoseconds // _SECOND, 59))
+        return datetime(year, month, day, hour, minute, min(nanoseconds // SECOND, 59))
     except ValueError:
         return None
 
@@ -115,7 +115,7 @@ def add_duration(temporal: Temporal, value: Decimal, unit: str) -> Temporal | No
     try:
         if unit in ("year", "month"):
             moved = _add_months(instant, int(amount) * (12 if unit == "year" else 1))
-            nanoseconds = temporal.fields[-1] % _SECOND if finest == "second" else 0
+            nanoseconds = temporal.fields[-1] % SECOND if finest == "second" else 0
         else:
             moved, nanoseconds = _add_seconds(instant, temporal, amount * _SPAN[unit])
     except (OverflowError, ValueError):
@@ -153,8 +153,8 @@ def _add_months(instant: datetime, months: int) -> datetime:
 
 def _add_seconds(instant: datetime, temporal: Temporal, seconds: Decimal) -> tuple[datetime, int]:
     precise = len(temporal.fields) == (3 if temporal.kind == "Time" else 6)
-    total = int(seconds * _SECOND) + (temporal.fields[-1] % _SECOND if precise else 0)
-    whole, nanoseconds = divmod(total, _SECOND)
+    total = int(seconds * SECOND) + (temporal.fields[-1] % SECOND if precise else 0)
+    whole, nanoseconds = divmod(total, SECOND)
     if temporal.kind == "Time":
         whole %= 86400
     return instant + timedelta(seconds=whole), nanoseconds
@@ -167,7 +167,7 @@ def _rebuild(temporal: Temporal, moved: datetime, nanoseconds: int) -> Temporal:
         moved.day,
         moved.hour,
         moved.minute,
-        moved.second * _SECOND + nanoseconds,
+        moved.second * SECOND + nanoseconds,
     )
     if temporal.kind == "Time":
         fields = fields[3:]
@@ -189,7 +189,7 @@ def format_temporal(temporal: Temporal) -> str:
 def _format_time(fields: tuple[int, ...], digits: int) -> str:
     text = ":".join(f"{field:02d}" for field in fields[:2])
     if len(fields) == 3:
-        seconds, nanoseconds = divmod(fields[2], _SECOND)
+        seconds, nanoseconds = divmod(fields[2], SECOND)
         text += f":{seconds:02d}"
         if digits:
             text += "." + f"{nanoseconds:09d}"[:digits]

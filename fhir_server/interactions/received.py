@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from fhir_server.definitions.conformance import Conformance
+from collections.abc import Sequence
+
+from fhir_server.definitions.sources import default_conformance
 from fhir_server.errors import Invalid, Issue, Unprocessable
 from fhir_server.fhir import Resource
 from fhir_server.fhir.json import parse_resource
 from fhir_server.interactions.messages import Exchange
+from fhir_server.validation.fault import LIMIT
 from fhir_server.validation.validate import Level, validate_resource
 
 
@@ -28,13 +31,32 @@ def find_issues(exchange: Exchange, resource: Resource) -> list[Issue]:
     level = exchange.limits.validation
     if level == "off":
         return unusable(resource)
-    return validate_resource(resource, level=Level(level), conformance=named_conformance(exchange, resource))
+    return find_faults(exchange, resource, Level(level), (resource,))
 
 
-def named_conformance(exchange: Exchange, *resources: Resource) -> Conformance | None:
-    """Returns what is stored here too when a profile is named: who names none is spared the look-up."""
-    named = any(isinstance(meta := one.get("meta"), dict) and "profile" in meta for one in resources)
-    return exchange.conformance if named else None
+def find_faults(
+    exchange: Exchange, resource: Resource, level: Level, brought: Sequence[Resource]
+) -> list[Issue]:
+    """Returns the issues of a resource by what is stored here too, when it or what it brings asks for that.
+
+    Who names no profile, and no extension or Questionnaire that R4 and `profiles/` do not know, is spared the
+    look-up; so is everybody where no definition was ever stored.
+    """
+    if any(isinstance(meta := one.get("meta"), dict) and "profile" in meta for one in brought):
+        return validate_resource(resource, level=level, conformance=exchange.conformance)
+    issues = validate_resource(resource, level=level)
+    stored = exchange.conformance if _may_be_stored(issues) else None
+    if stored is None or stored.revision == default_conformance().revision:
+        return issues
+    return validate_resource(resource, level=level, conformance=stored)
+
+
+def _may_be_stored(issues: list[Issue]) -> bool:
+    """True where a definition was missed; also where so much was found that this may not have been told."""
+    return len(issues) >= LIMIT or any(issue.message_id in _MISSED for issue in issues)
+
+
+_MISSED = ("extension:unknown", "response:unknown")
 
 
 def unusable(resource: Resource, path: str = "") -> list[Issue]:

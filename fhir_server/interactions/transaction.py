@@ -23,7 +23,7 @@ from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.operation import is_operation
 from fhir_server.interactions.received import (
     check_type,
-    named_conformance,
+    find_faults,
     parse_body,
     refuse_errors,
     unusable,
@@ -68,11 +68,8 @@ def _find_issues(exchange: Exchange, bundle: Resource) -> list[Issue]:
         for index, resource in brought:
             issues += unusable(resource, f"Bundle.entry[{index}].resource")
     bundle = {**bundle, "entry": [_without_resource(row) if skip(row) else row for row in rows]}
-    return issues + validate_resource(
-        bundle,
-        level=Level.STRUCTURE if level == "off" else Level(level),
-        conformance=named_conformance(exchange, *(resource for _, resource in brought)),
-    )
+    depth = Level.STRUCTURE if level == "off" else Level(level)
+    return issues + find_faults(exchange, bundle, depth, [resource for _, resource in brought])
 
 
 def _brings_anything(row: Any) -> bool:

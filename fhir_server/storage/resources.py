@@ -250,6 +250,21 @@ class Resources:
             )
         return f"{found['_id']}/{found['v']}/{found['lu']}" if found else ""
 
+    def index_entries(self, resource_type: str, prefix: str, limit: int) -> frozenset[str]:
+        """Returns the different index entries of a type that begin with a prefix, at most `limit`."""
+        begins = {"$gte": prefix, "$lt": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
+        stages: list[Document] = [
+            {"$match": {"t": {"$elemMatch": begins}}},
+            {"$project": {"t": 1, "_id": 0}},
+            {"$unwind": "$t"},
+            {"$match": {"t": begins}},
+            {"$group": {"_id": "$t"}},
+            {"$limit": limit},
+        ]
+        with translated():
+            rows = self._mongo.collection(resource_type).aggregate(stages)
+            return frozenset(row["_id"] for row in rows)
+
     def explain(self, plan: Plan, constraint: Document, limit: int) -> Document:
         """Returns MongoDB's account of how it executes the first page of a plan."""
         stages = plan.pipeline(constraint, limit)

@@ -27,6 +27,18 @@ class Book(Protocol):
     def conforms_to(self, node: Node, canonical: str, context: Context) -> bool | None:
         """Says whether an item meets a profile."""
 
+    def questions(self, canonical: str) -> Any:
+        """Returns the questions of a Questionnaire, None where it is not known."""
+
+    def read_questions(self, questionnaire: Resource) -> Any:
+        """Returns the questions of a Questionnaire that is at hand."""
+
+    def subsumes(self, system: str, high: str, low: str) -> bool | None:
+        """Says whether a code subsumes another."""
+
+    def slices_of(self, node: Node, canonical: str, name: str, context: Context) -> list[Node]:
+        """Returns the children of an item that are in a slice of a profile."""
+
     def check_value(self, canonical: str, value: Any, type_: str, context: Context) -> list[Any] | None:
         """Returns the faults of a value by a profile."""
 
@@ -86,6 +98,8 @@ class Context:
             resolve=self._resolve_or_type,
             member_of=None if self.book is None else self.book.member_of,
             conforms_to=None if self.book is None else self._conforms_to,
+            subsumes=None if self.book is None else self.book.subsumes,
+            slices_of=None if self.book is None else self._slices_of,
         )
 
     def evaluate(self, expression: Expression, node: Node, environment: Environment | None = None) -> bool:
@@ -109,6 +123,9 @@ class Context:
 
     def _conforms_to(self, node: Node, canonical: str) -> bool | None:
         return None if self.book is None else self.book.conforms_to(node, canonical, self)
+
+    def _slices_of(self, node: Node, canonical: str, name: str) -> list[Node]:
+        return [] if self.book is None else self.book.slices_of(node, canonical, name, self)
 
     @cached_property
     def entries(self) -> dict[str, Resource]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fhir_server.fhirpath.functions.boundaries import BOUNDARIES
+from fhir_server.fhirpath.functions.coded import CODED
 from fhir_server.fhirpath.functions.combining import COMBINING
 from fhir_server.fhirpath.functions.conversion import CONVERSION
+from fhir_server.fhirpath.functions.defined import DEFINED
 from fhir_server.fhirpath.functions.existence import EXISTENCE
 from fhir_server.fhirpath.functions.fhir import FHIR
 from fhir_server.fhirpath.functions.filtering import FILTERING
@@ -22,7 +25,10 @@ FUNCTIONS: dict[str, Function] = {
     **CONVERSION,
     **STRINGS,
     **MATH,
+    **BOUNDARIES,
     **TREE,
     **FHIR,
     **HTML,
+    **CODED,
+    **DEFINED,
 }

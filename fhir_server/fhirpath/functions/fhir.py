@@ -9,6 +9,7 @@ from fhir_server.fhirpath.resolve import resolve
 from fhir_server.fhirpath.types import KINDS
 
 _EXTENSIONS = member("extension")
+_MODIFIERS = member("modifierExtension")
 
 
 def _extension(url: Step) -> Step:
@@ -59,16 +60,35 @@ def _conforms_to(profile: Step) -> Step:
     return step
 
 
-def _member_of(value_set: Step) -> Step:
+def _check_modifiers(modifier: Step) -> Step:
     def step(state: State, items: Collection) -> Collection:
-        member_of = state.environment.member_of
-        if member_of is None:
-            raise FhirPathError("memberOf() needs a terminology, none is given here")
-        node = single(items, "memberOf()")
-        canonical = single(value_set(state, state.focus), "memberOf()")
-        if node is None or canonical is None:
+        given = single(modifier(state, state.focus), "checkModifiers()")
+        if given is None or not isinstance(given.value, str) or not given.value.strip():
+            raise FhirPathError("checkModifiers(): the extensions that are understood must be given")
+        understood = {url.strip() for url in given.value.split(",")}
+        for node in _MODIFIERS(state, items):
+            url = node.value.get("url")
+            if url not in understood:
+                raise FhirPathError(f"checkModifiers(): {str(url)[:200]!r} is not understood")
+        return items
+
+    return step
+
+
+def _slice(structure: Step, name: Step) -> Step:
+    def step(state: State, items: Collection) -> Collection:
+        slices_of = state.environment.slices_of
+        if slices_of is None:
+            raise FhirPathError("slice() needs profiles, none are given here")
+        canonical = single(structure(state, state.focus), "slice()")
+        wanted = single(name(state, state.focus), "slice()")
+        if canonical is None or wanted is None:
             return EMPTY
-        return boolean(member_of(node, str(canonical.value)))
+        found: Collection = []
+        for node in items:
+            state.spend(100)
+            found += slices_of(node, str(canonical.value), str(wanted.value))
+        return found
 
     return step
 
@@ -79,6 +99,7 @@ FHIR: Table = {
     "hasValue": plain(_has_value),
     "getValue": plain(_get_value),
     "resolve": plain(resolve),
-    "memberOf": Function(_member_of, 1, 1),
     "conformsTo": Function(_conforms_to, 1, 1),
+    "checkModifiers": Function(_check_modifiers, 1, 1),
+    "slice": Function(_slice, 2, 2),
 }

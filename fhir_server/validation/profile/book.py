@@ -27,9 +27,12 @@ from fhir_server.validation.profile.extensions import (
     stands_well,
     unknown,
 )
+from fhir_server.validation.profile.named_slices import NamedSlices, find_slices, select_slices
 from fhir_server.validation.profile.parts import Item, ItemCheck
 from fhir_server.validation.profile.terms import Terms
 from fhir_server.validation.profile.vital_signs import implied_profiles, read_tree
+from fhir_server.validation.questionnaire.questions import Question, read_questions, rows
+from fhir_server.validation.rules.binding import Admits, build_admits
 
 MAX_PROFILES = 5_000
 """Compiled profiles kept of one source."""
@@ -64,6 +67,8 @@ class ProfileBook:
         self.terms = Terms(definitions, conformance)
         self._snapshots = Snapshots(lambda c: conformance.find("StructureDefinition", c))
         self._profiles: dict[str, Profile | None] = {}
+        self._questions: dict[str, tuple[Question, ...] | None] = {}
+        self._slices: dict[tuple[str, str], list[NamedSlices]] = {}
         self._lock = RLock()
 
     def member_of(self, node: Node, canonical: str) -> bool | None:
@@ -77,6 +82,50 @@ class ProfileBook:
         item = Item(node.value, node.element, node.type, -1, "")
         faults = self.check_item(canonical, item, context)
         return not any(found.severity == "error" for found in faults or ())
+
+    def questions(self, canonical: str) -> tuple[Question, ...] | None:
+        """Returns the questions of a Questionnaire, None where it is not known."""
+        with self._lock:
+            if canonical not in self._questions:
+                if len(self._questions) >= MAX_PROFILES:
+                    self._questions = {}
+                found = self._conformance.find("Questionnaire", canonical)
+                self._questions[canonical] = None if found is None else self.read_questions(found)
+            return self._questions[canonical]
+
+    def read_questions(self, questionnaire: Resource) -> tuple[Question, ...]:
+        """Returns the questions of a Questionnaire that is at hand."""
+
+        def find_admits(canonical: str) -> Admits | None:
+            if not canonical.startswith("#"):
+                return self.terms.admits("Coding", canonical)
+            for resource in rows(questionnaire, "contained"):
+                if resource.get("id") == canonical[1:] and resource.get("resourceType") == "ValueSet":
+                    return build_admits("Coding", self.terms.systems_of(resource), canonical)
+            return None
+
+        return read_questions(questionnaire, find_admits)
+
+    def subsumes(self, system: str, high: str, low: str) -> bool | None:
+        """Says whether a code subsumes another; None where that is not known."""
+        return self.terms.subsumes(system, high, low)
+
+    def slices_of(self, node: Node, canonical: str, name: str, context: Context) -> list[Node]:
+        """Returns the children of an item that are in a slice of a profile, none where it is not known."""
+        profile = self.find(canonical)
+        if profile is None or profile.broken:
+            return []
+        key = (canonical, name)
+        with self._lock:
+            if key not in self._slices:
+                if len(self._slices) >= MAX_PROFILES:
+                    self._slices = {}
+                tree = read_tree(canonical, self._snapshots.tree(canonical))
+                self._slices[key] = find_slices(tree, profile.type, name, self._compiler(), self._definitions)
+        return select_slices(self._slices[key], node, name, context)
+
+    def _compiler(self) -> Compiler:
+        return Compiler(self._definitions, self._snapshots, self.terms, self._find_type, self.check_item)
 
     def find(self, canonical: str) -> Profile | None:
         """Returns a compiled profile, None where it is not known."""
@@ -100,9 +149,7 @@ class ProfileBook:
                 raise ProfileError(f"there is no type {type_[:64]!r} in R4")
             if definition.get("derivation") != "constraint":
                 return Profile(canonical, type_, definition, None)
-            compiler = Compiler(
-                self._definitions, self._snapshots, self.terms, self._find_type, self.check_item
-            )
+            compiler = self._compiler()
             check = compiler.root(read_tree(canonical, self._snapshots.tree(canonical)), type_)
             modifies = type_ == "Extension" and is_modifier(definition)
             problems = tuple(compiler.problems[:20])

@@ -16,7 +16,7 @@ from fhir_server.validation.fault import Fault, fault, gather
 from fhir_server.validation.profile.beyond import beyond
 from fhir_server.validation.profile.constraints import build_constraints
 from fhir_server.validation.profile.discriminator import Tools, build_matches
-from fhir_server.validation.profile.parts import Item, ItemCheck, Matches, Place, build_items_of
+from fhir_server.validation.profile.parts import Item, ItemCheck, ItemsOf, Matches, Place, build_items_of
 from fhir_server.validation.profile.property import accept_text, build_property
 from fhir_server.validation.profile.slicing import DEFAULT, Slice, Slicing
 from fhir_server.validation.profile.targets import build_targets
@@ -111,17 +111,26 @@ class Compiler:
         self, node: ElementNode, place: Place
     ) -> Callable[[dict[str, Any], Context], list[Fault] | None] | None:
         element = place.element
-        keys = {key: type_ for key, (other, type_) in place.owner.keys.items() if other is element}
-        shapes = [self._definitions.structure_or_none(type_) for type_ in keys.values()]
-        primitive = any(shape is None or shape.is_primitive for shape in shapes)
-        items_of = build_items_of(keys, primitive=primitive, repeats=element.is_list)
-        slicing = self._slicing(node, place) if node.slices else None
+        keys, primitive = self._keys(place)
+        items_of = self.items_of(place)
+        slicing = self.slicing(node, place) if node.slices else None
         check_item = self._element(node, place)
         check = build_property(node.facts, place, items_of, check_item, slicing)
         is_text = len(keys) == 1 and primitive and not element.is_list and node.facts.get("max") != "0"
         if check is None or not is_text or (check_item is not None and check_item not in self._texts):
             return check
         return accept_text(next(iter(keys)), self._texts.get(check_item), check)
+
+    def _keys(self, place: Place) -> tuple[dict[str, str], bool]:
+        """Returns JSON key → type of an element, and whether one of the types is primitive."""
+        keys = {key: type_ for key, (other, type_) in place.owner.keys.items() if other is place.element}
+        shapes = [self._definitions.structure_or_none(type_) for type_ in keys.values()]
+        return keys, any(shape is None or shape.is_primitive for shape in shapes)
+
+    def items_of(self, place: Place) -> ItemsOf:
+        """Returns what lists the items of an element in the object that holds it."""
+        keys, primitive = self._keys(place)
+        return build_items_of(keys, primitive=primitive, repeats=place.element.is_list)
 
     def _element(self, node: ElementNode, place: Place) -> ItemCheck | None:
         """Compiles what a profile says about each occurrence of an element."""
@@ -207,11 +216,14 @@ class Compiler:
 
     # --- slices ---------------------------------------------------------------------------------
 
-    def _slicing(self, node: ElementNode, place: Place, prefix: str = "") -> Slicing | None:
+    def slicing(self, node: ElementNode, place: Place, prefix: str = "") -> Slicing | None:
+        """Compiles the slices of an element, or those of one of its slices (`prefix`)."""
         facts = node.facts.get("slicing") or {}
         rows = [d for d in facts.get("discriminator") or () if isinstance(d, dict)]
         if not rows and place.element.is_choice:
             rows = [{"type": "type", "path": "$this"}]
+        if not prefix:
+            self._tell_orphans(node)
         slices = [
             made
             for name, one in node.slices.items()
@@ -235,15 +247,21 @@ class Compiler:
                 f"slice {one.slice[:64]} of {one.name[:64]}: nothing it says tells it from other items"
             )
             return None
-        within = ElementNode(one.name, one.facts, "", {}, node.slices)
+        within = _within(node, one)
         return Slice(
             one.slice,
             matches,
             _number(one.facts.get("min"), 0),
             None if one.facts.get("max") in (None, "*") else _number(one.facts["max"], 0),
             self._element(beyond(one, node), place),
-            self._slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
+            self.slicing(within, place, one.slice) if _has_parts(node, one.slice) else None,
         )
+
+    def _tell_orphans(self, node: ElementNode) -> None:
+        for name in node.slices:
+            above = name.rpartition("/")[0]
+            if above and above not in node.slices:
+                self.problems.append(f"slice {name[:64]} of {node.name[:64]}: there is no slice {above[:64]}")
 
     def _matches(self, one: ElementNode, rows: list[dict[str, Any]], place: Place) -> Matches | None:
         """Compiles what tells the items of a slice from others; None where nothing does."""
@@ -266,6 +284,18 @@ def _is_default(name: str) -> bool:
 
 def _any_item(_item: Item, _context: Context) -> bool:
     return True
+
+
+def _within(node: ElementNode, one: ElementNode) -> ElementNode:
+    """Returns a slice as the element that its own slices divide.
+
+    Without discriminators of its own it has those of the element.
+    """
+    facts = one.facts
+    own, outer = facts.get("slicing") or {}, node.facts.get("slicing") or {}
+    if not own.get("discriminator") and outer.get("discriminator"):
+        facts = {**facts, "slicing": {**own, "discriminator": outer["discriminator"]}}
+    return ElementNode(one.name, facts, "", one.children, node.slices)
 
 
 def _has_parts(node: ElementNode, name: str) -> bool:

@@ -71,6 +71,16 @@ def _find(slicing: Slicing, item: Item, context: Context) -> int | None:
     return default
 
 
+def slices_with(slicing: Slicing, item: Item, context: Context) -> list[str]:
+    """Returns the names of the slices that take an item, from the outermost inwards."""
+    names: list[str] = []
+    within: Slicing | None = slicing
+    while within is not None and (at := _find(within, item, context)) is not None:
+        names.append(within.slices[at].name)
+        within = within.slices[at].within
+    return names
+
+
 def _check_item(one: Slice, item: Item, context: Context) -> list[Fault] | None:
     return None if one.check is None else one.check(item, context)
 

@@ -12,9 +12,11 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import FhirError
 from fhir_server.fhir import Resource
 from fhir_server.fhirpath.node import Node
-from fhir_server.terminology.value_sets import expand
+from fhir_server.terminology.code_systems import Concepts
+from fhir_server.terminology.value_sets import expand, find_concepts
 from fhir_server.validation.rules.binding import Admits, Systems, build_admits
 
+_MOST_SYSTEMS = 50
 _MOST_SETS = 2_000
 """Value sets kept of one source."""
 
@@ -26,6 +28,7 @@ class Terms:
         self._definitions = definitions
         self._conformance = conformance
         self._sets: dict[str, Systems | None] = {}
+        self._concepts: dict[str, Concepts | None] = {}
         self._admits: dict[tuple[str, str], Admits | None] = {}
 
     def admits(self, type_: str, canonical: str) -> Admits | None:
@@ -42,6 +45,28 @@ class Terms:
         admits = self.admits(node.type if isinstance(node.value, dict) else "code", canonical)
         return None if admits is None else admits(node.value)
 
+    def subsumes(self, system: str, high: str, low: str) -> bool | None:
+        """Says whether a code subsumes another of its system; None where that is not known."""
+        if high == low:
+            return True
+        # The tables of R4 list the codes of its code systems without their hierarchy.
+        if self._definitions.code_system(system) is not None:
+            return None
+        if system not in self._concepts:
+            if len(self._concepts) >= _MOST_SYSTEMS:
+                self._concepts = {}
+            self._concepts[system] = self._read_concepts(system)
+        concepts = self._concepts[system]
+        if concepts is None or high not in concepts.codes or low not in concepts.codes:
+            return None
+        return low in concepts.descendants(high) or (None if not concepts.is_complete else False)
+
+    def _read_concepts(self, system: str) -> Concepts | None:
+        try:
+            return find_concepts(system, self._conformance.find)
+        except FhirError:
+            return None
+
     def systems(self, canonical: str) -> Systems | None:
         """Returns system → codes of a value set, None where it is not known."""
         if canonical not in self._sets:
@@ -55,8 +80,10 @@ class Terms:
         if known is not None:
             return known
         value_set = self._conformance.find("ValueSet", canonical)
-        if value_set is None:
-            return None
+        return None if value_set is None else self.systems_of(value_set)
+
+    def systems_of(self, value_set: Resource) -> Systems | None:
+        """Returns system → codes of a value set that is at hand."""
         try:
             codes = expand(value_set, self._conformance.find)
         except FhirError:

@@ -22,6 +22,7 @@ from fhir_server.validation.rules import (
     narrative,
     primitive,
     questionnaire,
+    questionnaire_response,
     reference,
     types,
     units,
@@ -65,4 +66,5 @@ OBJECT_RULES: tuple[ObjectRule, ...] = (
     contained.build_object,
     bundle.build_object,
     questionnaire.build_object,
+    questionnaire_response.build_object,
 )

@@ -138,7 +138,7 @@ def test_expression_on_observation_yields(
         "9999999999",
         "99999999999999999999999",
         "unheardOf()",
-        "elementDefinition()",
+        "name.family.encode('hex')",
         "name.first(1)",
         "name.where()",
         "name.ofType()",

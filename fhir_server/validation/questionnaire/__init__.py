@@ -1,0 +1,1 @@
+"""Answers by their Questionnaire. https://hl7.org/fhir/R4/questionnaireresponse.html"""

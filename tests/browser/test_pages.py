@@ -98,6 +98,22 @@ def test_the_pages_of_an_account_are_accessible(page: Page, server: RunningServe
     check(page)
 
 
+def test_the_page_of_an_emergency_is_accessible(page: Page, server: RunningServer) -> None:
+    name, scope = f"urgence-{len(server.inside.accounts.all())}", "openid user/*.rs"
+    activity = {"role": "10", "role_display": "Médecin", "organization": "", "organization_display": ""}
+    more = {"fhir_user": f"Practitioner/{name}", "activities": [activity], "totp_key": KEY}
+    add_account(server, name, "professional", **more)
+    page.goto(authorize_url(server, add_app(server, scope), scope, purpose_of_use="BTG"))
+    log_in(page, name)
+    page.get_by_label("Code à 6 chiffres").fill(pyotp.TOTP(KEY).now())
+    page.get_by_role("button", name="Vérifier").click()
+    page.get_by_label("Numéro INS du patient").fill("2800299000101")
+    page.get_by_role("button", name="Rechercher").click()
+    page.get_by_role("button", name="Ouvrir ce dossier").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("bris de glace")
+    check(page)
+
+
 def test_a_person_logs_in_with_the_keyboard_alone(page: Page) -> None:
     page.goto("/auth/login")
     # Chromium gives `autofocus` its field when it paints, which may be after the page has loaded.

@@ -49,6 +49,7 @@ class Settings:
     token_cache_seconds: int
     audit_seal_seconds: int
     authorisation_days: int
+    opposition_days: int
     issuer_url: str
     code_seconds: int
     access_token_seconds: int
@@ -238,6 +239,14 @@ SETTINGS: tuple[Setting, ...] = (
         "How long an authorisation holds that does not say until when; 0: until it is withdrawn.",
         minimum=0,
         maximum=36_500,
+    ),
+    Setting(
+        "OPPOSITION_DAYS",
+        INTEGER,
+        "42",
+        "How long the holder may oppose before an announced record is opened.",
+        minimum=0,
+        maximum=3650,
     ),
     Setting(
         "ISSUER_URL",

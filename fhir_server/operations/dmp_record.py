@@ -1,6 +1,6 @@
-"""$dmp-announce, $dmp-open, $dmp-oppose, $dmp-close, $dmp-reopen, $dmp-delete, $dmp-decease: the life of a record.
+"""$dmp-announce, $dmp-open, $dmp-oppose, $dmp-close, $dmp-reopen, $dmp-delete, $dmp-decease: a record lives.
 
-profiles/OperationDefinition-dmp-open.json …, docs/operations/dmp_record.md; CSP L1111-13-1, L1111-18, R1111-36
+profiles/OperationDefinition-dmp-open.json …, docs/operations/dmp_record.md; CSP L1111-13-1, R1111-36
 Each states a Consent of template `record`; `policy/record_states.csv` says which ways there are and whose.
 """
 
@@ -79,7 +79,7 @@ def _go(exchange: Exchange, way: Way) -> FhirResponse:
         _check_way(policy, way)
         consent = build_state(patient, way.to, now_ms(), reason)
         _check_right(exchange, consent, policy)
-        if policy.state == way.to:
+        if policy.state == way.to and policy.since:
             return policy.since
         return store.create(consent, consent_id).last_updated
 

@@ -62,7 +62,7 @@ class RecordPolicy:
     majority: int = 0
     """When the holder comes of age, ms; 0 where the birth date is not known."""
     since: int = 0
-    """When the record got its state, ms; 0 where nothing was decided, or by a release that did not note it."""
+    """When the record got its state, ms; 0 where nothing was decided, or not noted yet."""
 
 
 def write_policy(policy: RecordPolicy) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from fhir_server.errors import FhirError, Invalid
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
 from fhir_server.interactions.paging import PageSeal
+from fhir_server.jobs.record_purge import RecordPurge, Retention
 from fhir_server.jobs.record_timers import RecordTimers
 from fhir_server.jobs.reindex import reindex
 from fhir_server.operations import OPERATIONS
@@ -46,6 +47,7 @@ from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth.access_tokens import TokenFacts
 from fhir_server.storage.outbox import Outbox
+from fhir_server.storage.purges import Purges
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.revocations import Revocations
@@ -188,6 +190,18 @@ class Server:
             lambda: GuardedStore(self.system_context(), self._database),
             self._database.policies.treating,
             self.settings.opposition_days * DAY_MS,
+        )
+
+    def record_purge(self) -> RecordPurge:
+        """Returns what deletes records physically."""
+        settings, types = self.settings, frozenset(self.definitions.resource_types)
+        return RecordPurge(
+            Purges(self.mongo, types, settings.base_url),
+            Deadlines(self.mongo),
+            self.audit,
+            self.definitions,
+            Retention(settings.deletion_days, settings.archive_years),
+            self.system_context().client_id,
         )
 
     def reindex(self, types: Iterable[str] = (), progress: Callable[[str, int], None] | None = None) -> int:

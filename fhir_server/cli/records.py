@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from fhir_server.cli.surroundings import local_server, read_settings, say
@@ -27,3 +29,19 @@ def timers() -> None:
         say(f"Patient/{patient} was not opened: {reason}")
     if told.failed:
         raise SystemExit(1)
+
+
+@records.command()
+@click.option("--dry-run", is_flag=True, help="Count what would be deleted; delete nothing.")
+def purge(dry_run: bool) -> None:
+    """Delete physically what is due, and print the proof of each record as a line of JSON."""
+    number = 0
+    with local_server(read_settings()) as server:
+        job = server.record_purge()
+        for proof in job.due(now_ms()) if dry_run else job.run(now_ms()):
+            click.echo(json.dumps(proof, ensure_ascii=False, sort_keys=True))
+            number += "abandoned" not in proof
+        undated = job.undated()
+    say(f"{number} records {'are due' if dry_run else 'deleted'}")
+    if undated:
+        say(f"{undated} records in deletion, closed or deceased have no date: state it again")

@@ -46,6 +46,7 @@ RECORD_POLICIES = "record_policies"
 PAST_POLICIES = "past_policies"
 HABILITATIONS = "habilitations"
 OUTBOX = "outbox"
+PURGES = "purges"
 SEALS = "seals"
 SEAL_HEADS = "seal_heads"
 
@@ -95,6 +96,7 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     ),
     PAST_POLICIES: (),
     HABILITATIONS: (),
+    PURGES: (IndexModel([("patient", 1)], name="patient"), IndexModel([("started", 1)], name="started")),
     SEALS: (),
     SEAL_HEADS: (),
     OUTBOX: (

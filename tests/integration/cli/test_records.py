@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.labels import INVISIBLE_PATIENT, MASQUE_PS
 from fhir_server.search.primary_date import DAY_MS
 from fhir_server.storage.outbox import Outbox
-from tests.examples import body, create, patient
+from tests.examples import body, create, patient, problem
 from tests.http_client import FhirHttp
 from tests.records import decision, document, open_record, professional, state
 from tests.running_server import RunningServer, run_server
@@ -154,6 +155,40 @@ def test_who_comes_of_age_is_reminded_once_and_whoever_was_of_age_is_not(
     assert records(server, "timers").stdout == "0 opened, 0 visible again, 1 of age\n"
     assert records(server, "timers").stdout == "0 opened, 0 visible again, 0 of age\n"
     assert notices(server, "RAPPEL_CONSENT_PASSAGE_MAJO") == [(f"Patient/{young}", f"Patient/{young}")]
+
+
+def test_a_purge_prints_its_proof_and_a_dry_run_changes_nothing(
+    server: RunningServer, fhir: FhirHttp
+) -> None:
+    due, young = person(fhir, "open", "deleting"), person(fhir, "open", "deleting")
+    age(server, due, 30.1)
+    dry = records(server, "purge", "--dry-run")
+    assert (dry.exit_code, "1 records are due" in dry.stderr) == (0, True), dry.output
+    [counted] = map(json.loads, dry.stdout.splitlines())
+    assert fhir.get(f"Patient/{due}").status_code == 200
+    assert records(server, "purge", DELETION_DAYS="31").stdout == ""
+    result = records(server, "purge")
+    assert (result.exit_code, "1 records deleted" in result.stderr) == (0, True), result.output
+    [proof] = map(json.loads, result.stdout.splitlines())
+    assert (proof["patient"], proof["state"], proof["before"]) == (due, "deleting", counted["before"])
+    assert proof["after"] == dict.fromkeys(proof["before"], 0)
+    assert fhir.get(f"Patient/{due}").status_code == 404
+    assert fhir.get(f"Patient/{young}").status_code == 200
+    assert records(server, "purge").stdout == ""
+    problem(fhir.get(f"Patient/{due}/_history"), 404)
+
+
+def test_a_record_that_cannot_be_dated_is_told_and_kept(server: RunningServer, fhir: FhirHttp) -> None:
+    name = person(fhir, "open", "closed")
+    database(server)["record_policies"].update_one({"_id": name}, {"$unset": {"since": ""}})
+    told = records(server, "purge", DELETION_DAYS="0")
+    assert "1 records in deletion, closed or deceased have no date" in told.stderr
+    assert fhir.get(f"Patient/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("setting", [{"ARCHIVE_YEARS": "9"}, {"DELETION_DAYS": "91"}])
+def test_what_the_law_does_not_allow_cannot_be_set(server: RunningServer, setting: dict[str, str]) -> None:
+    assert records(server, "purge", **setting).exit_code == 1
 
 
 EMPTY = {"resourceType": "Parameters", "parameter": []}

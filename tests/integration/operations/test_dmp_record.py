@@ -164,3 +164,34 @@ def test_in_a_bundle_it_is_done_with_the_others_or_not_at_all(fhir: FhirHttp, re
 
 
 EMPTY = {"resourceType": "Parameters", "parameter": []}
+
+
+def test_parents_decide_of_a_record_that_they_cannot_read(
+    server: RunningServer, fhir: FhirHttp, record: str
+) -> None:
+    create(fhir, state(record, "announced"))
+    represent(fhir, record, "RelatedPerson/mother")
+    aid = decision(record, "caregiver", actors=["RelatedPerson/aid"], provision={"period": {"start": "2020"}})
+    create(fhir, aid)
+    past = {"period": {"start": "2020-01-01", "end": "2021-01-01"}}
+    create(fhir, decision(record, "representative", actors=["RelatedPerson/late"], provision=past))
+    mother, aidant, late, stranger = (
+        server.client("user/*.cruds", record, f"RelatedPerson/{name}")
+        for name in ("mother", "aid", "late", "stranger")
+    )
+    block = decision(record, "block", "deny", actors=["Practitioner/x"])
+    free = {name: value for name, value in block.items() if name != "policy"}
+    for client in (aidant, late, stranger):
+        problem(go(client, record, "dmp-oppose"), 403)
+        problem(client.post("Consent", state(record, "opposed")), 403)
+    for one in (block, {**free, "policyRule": {"text": "as we wish"}}):
+        problem(mother.post("Consent", one), 403)
+    problem(mother.get(f"Patient/{record}"), 403)
+    assert went(go(mother, record, "dmp-oppose"))[0] == "opposed"
+    problem(go(mother, record, "dmp-decease"), 403)
+    assert went(go(mother, record, "dmp-open"))[0] == "open"
+    assert mother.post("Consent", block).status_code == 201
+    assert mother.post("Consent", state(record, "closed")).status_code == 201
+    problem(go(late, record, "dmp-reopen"), 403)
+    assert went(go(mother, record, "dmp-reopen"))[0] == "open"
+    assert mother.get(f"Patient/{record}").status_code == 200

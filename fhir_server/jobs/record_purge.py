@@ -66,10 +66,7 @@ class RecordPurge:
     def run(self, now: int, erased: Callable[[str], None] = lambda name: None) -> Iterator[Document]:
         """Finishes what was interrupted, then deletes what is due; yields the proof of each record."""
         for purge in self.purges.unfinished():
-            if self.purges.is_taken_back(purge):
-                yield self.purges.note(purge, abandoned=now)
-            else:
-                yield self._finish(purge, now, erased)
+            yield self._finish(purge, now, erased)
         for state, before in self.retention.limits(now).items():
             for patient in self.deadlines.records_in(state, before):
                 claimed = self.purges.claim(patient, state, before, now)
@@ -78,6 +75,8 @@ class RecordPurge:
 
     def _finish(self, purge: Document, now: int, erased: Callable[[str], None]) -> Document:
         patient = purge["patient"]
+        if self.purges.is_taken_back(purge):
+            return self.purges.note(purge, abandoned=now)
         if "before" not in purge:
             purge = self.purges.note(purge, before=self.purges.count(patient))
         for _ in range(_ROUNDS):

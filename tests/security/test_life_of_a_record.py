@@ -224,6 +224,19 @@ def test_a_record_that_was_taken_back_is_left_alone(server: RunningServer, fhir:
     assert life.holder.post(f"Patient/{life.patient}/$dmp-reopen", EMPTY).status_code == 200
 
 
+def test_a_consent_that_is_changed_brings_no_deadline_forward(server: RunningServer, fhir: FhirHttp) -> None:
+    name = str(create(fhir, patient("changed"))["id"])
+    create(fhir, state(name, "open"))
+    create(fhir, state(name, "closed"))
+    opened = create(fhir, state(name, "open"))
+    url, began = f"Consent/{opened['id']}", now_ms()
+    problem(fhir.put(url, {**state(name, "closed"), "id": opened["id"]}), 422)
+    assert fhir.put(url, {**opened, "language": "fr"}).status_code == 200
+    create(fhir, state(name, "closed"))
+    policy = database(server)["record_policies"].find_one({"_id": name})
+    assert (policy["state"], policy["since"] >= began) == ("closed", True)
+
+
 def test_what_others_wrote_of_the_patient_is_theirs_and_is_told(
     server: RunningServer, fhir: FhirHttp
 ) -> None:

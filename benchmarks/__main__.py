@@ -18,6 +18,7 @@ from benchmarks.dataset import Dataset, build_dataset
 from benchmarks.formats import measure_formats, measure_spelling
 from benchmarks.imports import measure_import
 from benchmarks.micro import measure_steps
+from benchmarks.policy import measure_policy
 from benchmarks.revocation import measure_revocation
 from benchmarks.servers import find_mongod
 from benchmarks.start import measure_start
@@ -32,6 +33,7 @@ MEASURES = (
     "formats",
     "start",
     "revocation",
+    "policy",
     *(comparison.name for comparison in COMPARISONS),
     "import",
 )
@@ -68,6 +70,8 @@ def _measure_servers(options: argparse.Namespace, wanted: list[str]) -> dict[str
             found |= measure_start(data, folder)
         if "revocation" in wanted:
             found |= measure_revocation(data, folder)
+        if "policy" in wanted:
+            found |= measure_policy(data, mongod)
         found |= _compare(options, wanted, data, mongod, folder)
         if "import" in wanted:
             found |= measure_import(data, mongod, folder, os.environ.get("FHIR_BENCH_BUNDLES", ""))

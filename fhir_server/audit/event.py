@@ -142,8 +142,8 @@ def _agents(access: Access, caller: Caller, observer: str) -> list[Resource]:
         client["network"] = {"address": caller.address, "type": "2"}
     agents = [client, {"type": _role(server_role), "who": {"display": observer}, "requestor": False}]
     if caller.fhir_user:
-        agents += [_person(access, caller), *place_of(caller.activity)]
-    return agents
+        agents.append(_person(access, caller))
+    return [*agents, *place_of(caller.activity)]
 
 
 def _person(access: Access, caller: Caller) -> Resource:

@@ -39,7 +39,8 @@ def _who(agents: list[Resource]) -> str:
     places = [agent for agent in agents if _code(agent.get("type", {})) == "PROV"]
     app = next((_name(one["who"]) for one in apps if "identifier" in one["who"]), "")
     if not persons:
-        return f"l'application {app}" if app else "une application"
+        structure = f" de {_name(places[0].get('who', {}))}" if places else ""
+        return (f"l'application {app}" if app else "une application") + structure
     roles = [_display(role) for role in persons[0].get("role", [])]
     who = _name(persons[0]["who"]) + (f" ({roles[0]})" if roles and roles[0] else "")
     place = f", {_name(places[0].get('who', {}))}," if places else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.audit.activity import read_activity
+from fhir_server.audit.activity import Activity, read_activity
 from fhir_server.audit.record import AuditRecorder
 from fhir_server.audit.security_event import SecurityEvent
 from fhir_server.auth import emergency
@@ -73,7 +73,8 @@ class TokenIssuer:
 
     def for_system(self, client: RegisteredClient, request: SmartRequest, scope: str) -> dict[str, Any]:
         """Returns the response to a system that acts for itself: no person, no refresh token."""
-        facts = TokenFacts(client_id=client.client_id, scope=scope, jkt=request.jkt)
+        activity = Activity(organization=str(client.row.organization)).facts()
+        facts = TokenFacts(client_id=client.client_id, scope=scope, activity=activity, jkt=request.jkt)
         return self._issue(facts, request, self.system_seconds)
 
     def _issue(self, facts: TokenFacts, request: SmartRequest, seconds: int) -> dict[str, Any]:

@@ -65,6 +65,11 @@ def is_unbound(context: AccessContext) -> bool:
     return not context.patient and read_person(context.fhir_user, context.scopes.base_url)[0] in PROFESSIONALS
 
 
+def is_structure(context: AccessContext) -> bool:
+    """Tells whether a structure deposits, by a system of its own."""
+    return not context.fhir_user and bool(context.activity.organization)
+
+
 def read_person(fhir_user: str, base_url: str) -> tuple[str, str]:
     """Returns type and id of a person; empty for anything else, such as a Patient of another server."""
     relative = fhir_user.removeprefix(f"{base_url}/") if base_url else fhir_user

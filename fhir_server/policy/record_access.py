@@ -12,7 +12,7 @@ from typing import Any
 
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.reference import parse_reference
-from fhir_server.policy.actor import CENTRE_15, acting, actor_in, is_unbound
+from fhir_server.policy.actor import CENTRE_15, acting, actor_in, is_structure, is_unbound
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import require_scope
@@ -87,7 +87,7 @@ class RecordAccess:
     def situation(self, patient: str = "") -> Situation:
         """Returns the caller's situation, bound to a patient where one is named and the token names none."""
         context = self._context
-        if patient and is_unbound(context):
+        if patient and (is_unbound(context) or is_structure(context)):
             self.patient = patient if patient != NOBODY else ""
             context = replace(context, patient=patient)
         return Situation(context, self.policy_of, self._moment, self.decided)

@@ -137,11 +137,11 @@ def _scope_permits(scope: str, context: AccessContext, letter: str, resource: di
     bound = {context.patient} - {""}
     if level == "user":
         kind = context.fhir_user.replace("https://example.org/fhir/", "").split("/")[0]
-        if kind not in ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole"):
+        if kind not in ("Patient", "RelatedPerson", "Practitioner"):
             return False
         own = {context.fhir_user.split("/")[-1]} if kind == "Patient" else set[str]()
         bound = bound or {*context.patients, *own}
-    is_professional = context.fhir_user.removeprefix(f"{BASE_URL}/").startswith("Practitioner")
+    is_professional = context.fhir_user.removeprefix(f"{BASE_URL}/").startswith("Practitioner/")
     if level == "user" and is_professional and not bound and letter in "rs":
         return resource["resourceType"] in shared_types()
     if not bound:
@@ -155,8 +155,7 @@ def _scope_permits(scope: str, context: AccessContext, letter: str, resource: di
 def _is_holder(context: AccessContext, patient: str) -> bool:
     """Nothing was decided about these records: nobody but the holder is let in."""
     person = context.fhir_user.removeprefix(f"{BASE_URL}/")
-    is_person = person.startswith(("Patient/", "RelatedPerson/", "Practitioner"))
-    return person == f"Patient/{patient}" or not is_person
+    return person in ("", f"Patient/{patient}")
 
 
 def _patients(resource: dict[str, Any]) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from fhir_server.cli.surroundings import local_server, read_settings, say
+from fhir_server.fhir.primitives import is_id
 from fhir_server.storage.oauth.clients import AUTH_METHODS, PROFILES
 
 _APP = ("authorization_code", "refresh_token")
@@ -28,9 +29,10 @@ _SYSTEM = ("client_credentials",)
 @click.option("--jwks-uri", help="Where its public keys are.")
 @click.option("--launch-uri", help="What an EHR opens.")
 @click.option("--origin", "origins", multiple=True, help="A web origin that calls the API from browsers.")
+@click.option("--organization", default="", help="The structure a system deposits for, Organization/3.")
 @click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True)
 @click.option("--id", "client_id", help="Its client_id; default: a random one.")
-def add(name: str, profile: str, client_id: str | None, **options: Any) -> None:
+def add(name: str, profile: str, client_id: str | None, organization: str, **options: Any) -> None:
     """Register an app or a system; prints its client_id, and a secret when it has one, as JSON."""
     # Only who registers pays for the imports.
     from authlib.oauth2 import OAuth2Error
@@ -45,6 +47,8 @@ def add(name: str, profile: str, client_id: str | None, **options: Any) -> None:
         raise click.ClickException(str(error.description or error.error)) from error
     if profile != PROFILES[0] and fields["auth_method"] != "private_key_jwt":
         raise click.ClickException("high-assurance clients have keys: --jwks or --jwks-uri")
+    check_organization(organization, fields)
+    fields["organization"] = organization
     chosen = client_id or f"client-{secrets.token_hex(8)}"
     shown = {"client_id": chosen}
     with local_server(settings) as server:
@@ -56,6 +60,17 @@ def add(name: str, profile: str, client_id: str | None, **options: Any) -> None:
             shown["client_secret"] = clients.new_secret(chosen) or ""
             say("The secret is shown once; only its hash is kept.")
     click.echo(json.dumps(shown))
+
+
+def check_organization(organization: str, fields: Mapping[str, Any]) -> None:
+    """Refuses a structure that is none, or for an app: people choose their activity when they log in."""
+    if not organization:
+        return
+    kind, _, name = organization.partition("/")
+    if kind != "Organization" or not is_id(name):
+        raise click.ClickException("--organization must be Organization/<id>")
+    if fields["grant_types"] != list(_SYSTEM):
+        raise click.ClickException("--organization is of a system: keys, system/ scopes, no --redirect-uri")
 
 
 def build_document(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/xml.html, https://www.w3.org/TR/xml/
 
 Why the parser of the standard library is safe here: without a document type declaration there is no entity,
-and that is refused before the text is parsed. docs/decisions/0031-xml-at-the-edge.md
+and that is refused before the text is parsed. docs/decisions/0029-xml-at-the-edge.md
 """
 
 from __future__ import annotations

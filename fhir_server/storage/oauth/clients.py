@@ -46,6 +46,8 @@ class Client(Stored):
     contacts = mongoengine.ListField(mongoengine.StringField())
     software_id = mongoengine.StringField(default="")
     software_version = mongoengine.StringField(default="")
+    organization = mongoengine.StringField(default="")
+    """Organization/id of the structure whose system it is, to which its deposits are imputed."""
     registration = mongoengine.StringField(default="")
     """Digest of the registration access token. RFC 7592 §3"""
     registered_by = mongoengine.StringField(default="")

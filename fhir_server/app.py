@@ -23,6 +23,8 @@ from fhir_server.errors import FhirError, Invalid
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
 from fhir_server.interactions.paging import PageSeal
+from fhir_server.jobs.record_purge import RecordPurge, Retention
+from fhir_server.jobs.record_timers import RecordTimers
 from fhir_server.jobs.reindex import reindex
 from fhir_server.operations import OPERATIONS
 from fhir_server.policy.context import AccessContext
@@ -38,11 +40,14 @@ from fhir_server.search.primary_date import DAY_MS
 from fhir_server.settings import Settings, load_settings
 from fhir_server.storage.accounts import Accounts
 from fhir_server.storage.audit import AuditTrail
+from fhir_server.storage.deadlines import Deadlines
 from fhir_server.storage.documents import Documents
 from fhir_server.storage.habilitations import LoadedHabilitations
 from fhir_server.storage.loads import Note
 from fhir_server.storage.mongo import Mongo
 from fhir_server.storage.oauth.access_tokens import TokenFacts
+from fhir_server.storage.outbox import Outbox
+from fhir_server.storage.purges import Purges
 from fhir_server.storage.record_policies import RecordPolicies
 from fhir_server.storage.resources import Resources
 from fhir_server.storage.revocations import Revocations
@@ -176,6 +181,28 @@ class Server:
             activity=activity.facts(),
         )
         return self.tokens.add(facts, expires_in)[0]
+
+    def record_timers(self) -> RecordTimers:
+        """Returns the clock of the records; what it does is the operator's."""
+        return RecordTimers(
+            Deadlines(self.mongo),
+            Outbox(self.mongo),
+            lambda: GuardedStore(self.system_context(), self._database),
+            self._database.policies.treating,
+            self.settings.opposition_days * DAY_MS,
+        )
+
+    def record_purge(self) -> RecordPurge:
+        """Returns what deletes records physically."""
+        settings, types = self.settings, frozenset(self.definitions.resource_types)
+        return RecordPurge(
+            Purges(self.mongo, types, settings.base_url),
+            Deadlines(self.mongo),
+            self.audit,
+            self.definitions,
+            Retention(settings.deletion_days, settings.archive_years),
+            self.system_context().client_id,
+        )
 
     def reindex(self, types: Iterable[str] = (), progress: Callable[[str, int], None] | None = None) -> int:
         """Rebuilds the index entries of stored resources, of all types or some; returns how many."""

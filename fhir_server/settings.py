@@ -49,6 +49,9 @@ class Settings:
     token_cache_seconds: int
     audit_seal_seconds: int
     authorisation_days: int
+    opposition_days: int
+    deletion_days: int
+    archive_years: int
     issuer_url: str
     code_seconds: int
     access_token_seconds: int
@@ -238,6 +241,30 @@ SETTINGS: tuple[Setting, ...] = (
         "How long an authorisation holds that does not say until when; 0: until it is withdrawn.",
         minimum=0,
         maximum=36_500,
+    ),
+    Setting(
+        "OPPOSITION_DAYS",
+        INTEGER,
+        "42",
+        "How long the holder may oppose before an announced record is opened.",
+        minimum=0,
+        maximum=3650,
+    ),
+    Setting(
+        "DELETION_DAYS",
+        INTEGER,
+        "30",
+        "How long after its holder asked for it a record is deleted physically; the law allows three months.",
+        minimum=0,
+        maximum=90,
+    ),
+    Setting(
+        "ARCHIVE_YEARS",
+        INTEGER,
+        "10",
+        "How long after closing or decease a record is deleted physically.",
+        minimum=10,
+        maximum=100,
     ),
     Setting(
         "ISSUER_URL",

@@ -70,6 +70,23 @@ def notify(accesses: Sequence[Access], caller: Caller, now: int, treating: Treat
     return list(rows.values())
 
 
+def tell_deadline(
+    event: str, patient: str, about: str, occasion: str, treating: Sequence[str]
+) -> list[Document]:
+    """Returns the rows of the outbox of what time did to a record; each is stored once.
+
+    `occasion` distinguishes what may happen to one resource more than once.
+    """
+    notice = notices()[event]
+    rows = []
+    for recipient in notice.recipients:
+        for one in treating if recipient == "treating" else (f"Patient/{patient}",):
+            key = "/".join(part for part in (notice.code, about, occasion, one) if part)
+            row = {"_id": key, "once": True, "patient": patient, "code": notice.code}
+            rows.append(row | {"recipient": one, "about": about})
+    return rows
+
+
 def professional(caller: Caller) -> str:
     """Returns Practitioner/x where a professional acts, "" otherwise."""
     kind, _, person = caller.fhir_user.rpartition("/")

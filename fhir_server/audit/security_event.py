@@ -26,6 +26,7 @@ _KINDS: dict[str, tuple[str, str, tuple[str, str, str]]] = {
     "grant-refused": ("110113", "Security Alert", (_OWN, "grant-refused", "Access refused to an app")),
     "grant-revoked": ("110113", "Security Alert", (_OWN, "grant-revoked", "Access of an app revoked")),
     "emergency-opened": ("110113", "Security Alert", (_DCM, "110127", "Emergency Override Started")),
+    "record-purged": ("110110", "Patient Record", (_OWN, "record-purged", "Record deleted physically")),
     "client-changed": ("110113", "Security Alert", (_DCM, "110136", "Security Roles Changed")),
     "account-changed": ("110113", "Security Alert", (_DCM, "110137", "User security Attributes Changed")),
 }

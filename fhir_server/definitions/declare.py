@@ -43,11 +43,18 @@ _OPERATIONS_OF = {
             "definition": "https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-explain",
         },
     ),
-    "Patient": (
-        {
-            "name": "dmp-access",
-            "definition": "https://dmp-fhir.example.org/fhir/OperationDefinition/dmp-access",
-        },
+    "Patient": tuple(
+        {"name": name, "definition": f"https://dmp-fhir.example.org/fhir/OperationDefinition/{name}"}
+        for name in (
+            "dmp-access",
+            "dmp-announce",
+            "dmp-open",
+            "dmp-oppose",
+            "dmp-close",
+            "dmp-reopen",
+            "dmp-delete",
+            "dmp-decease",
+        )
     ),
 }
 _NOT_OF = {

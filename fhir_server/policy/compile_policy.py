@@ -7,6 +7,7 @@ was permitted before it: a new authorisation is needed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from fhir_server.policy.record_policy import (
     FOREVER,
     LEGAL,
     MASKED,
+    NONE,
     REGULATION,
     RecordPolicy,
     Representative,
@@ -54,9 +56,11 @@ def compile_policy(
     caregivers = _standing(active, "caregiver", ended)
     if len(caregivers) > MOST_CAREGIVERS:
         raise Unprocessable(f"a record has at most {MOST_CAREGIVERS} aidants", "Consent.provision.actor")
+    state, since = _state(active)
     return RecordPolicy(
         patient=patient,
-        state=_state(active),
+        state=state,
+        since=since,
         permits=_sorted(_standing(_ending(active, authorisation_ms), "authorisation", ended)),
         treating=_sorted(_standing(active, "treating", ended)),
         care_team=_sorted(_standing(active, "care-team", ended)),
@@ -72,10 +76,17 @@ def compile_policy(
     )
 
 
-def _state(active: Iterable[Decision]) -> str:
-    """Returns the state that was stated last; of two at once the one that opens less."""
+def _state(active: Iterable[Decision]) -> tuple[str, int]:
+    """Returns the state that was stated last, of two at once the one that opens less; and since when, ms.
+
+    Stating it again does not make it younger: the deadlines of the law run on.
+    """
     rows = [(one.changed, not one.is_permit, one.state) for one in active if one.template == "record"]
-    return max(rows)[2] if rows else "none"
+    if not rows:
+        return NONE, 0
+    rows.sort(reverse=True)
+    state, same = rows[0][2], itertools.takewhile(lambda row: row[2] == rows[0][2], rows)
+    return state, min(changed for changed, _, _ in same)
 
 
 def _ended_blocks(decisions: Iterable[Decision]) -> dict[str, int]:

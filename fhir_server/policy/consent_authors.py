@@ -27,7 +27,8 @@ def check_author(
 
 
 def _object(decision: Decision) -> tuple[object, ...]:
-    return decision.template, decision.actors, decision.references
+    # A state that took the place of another would hide that there was one, and the deadlines run from it.
+    return decision.template, decision.actors, decision.references, decision.state
 
 
 def _may(decision: Decision, actor: Actor, policy: RecordPolicy, now: int) -> bool:

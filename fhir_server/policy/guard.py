@@ -266,6 +266,8 @@ class GuardedStore:
 
         What the request has accessed until then is recorded by the same transaction.
         """
+        if self._writes is not None:  # an operation in a transaction that goes on already
+            return work(self)
         names = set(resource_types)
 
         def run(writes: WriteSession) -> T:

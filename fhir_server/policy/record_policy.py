@@ -61,6 +61,8 @@ class RecordPolicy:
     representatives: Mapping[str, Representative] = field(default_factory=dict)
     majority: int = 0
     """When the holder comes of age, ms; 0 where the birth date is not known."""
+    since: int = 0
+    """When the record got its state, ms; 0 where nothing was decided, or not noted yet."""
 
 
 def write_policy(policy: RecordPolicy) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def write_policy(policy: RecordPolicy) -> dict[str, Any]:
             for actor, one in policy.representatives.items()
         },
         "majority": policy.majority,
+        "since": policy.since,
     }
 
 
@@ -104,6 +107,7 @@ def read_policy(patient: str, stored: Mapping[str, Any] | None) -> RecordPolicy:
             for actor, one in stored["representatives"].items()
         },
         majority=int(stored["majority"]),
+        since=int(stored.get("since", 0)),
     )
 
 

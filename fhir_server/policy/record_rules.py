@@ -81,7 +81,9 @@ def reading(actor: Actor, policy: RecordPolicy, resource_type: str, moment: Mome
     if actor.kind == HOLDER:
         return Verdict({"iv": {"$lte": moment.now}}, "holder")
     if actor.kind == REPRESENTATIVE:
-        rule = _standing_of_representative(actor, policy, moment.now)
+        if policy.state != OPEN:
+            raise Refused("the record is not open", "closed")
+        rule = standing_of_representative(actor, policy, moment.now)
         return Verdict({**_without(INVISIBLE_REPRESENTANTS_LEGAUX), "iv": {"$lte": moment.now}}, rule)
     return _reading_of_professional(actor, policy, resource_type, moment)
 
@@ -95,6 +97,9 @@ def writing(actor: Actor, policy: RecordPolicy, letter: str, resource_type: str,
             check_writable(policy)
         return reading(actor, policy, resource_type, moment)
     if policy.state != OPEN:
+        if actor.kind == REPRESENTATIVE and resource_type == "Consent" and letter == "c":
+            # Parents oppose a record that is announced: of one that is not open they state the state alone.
+            return Verdict({}, standing_of_representative(actor, policy, moment.now))
         raise Refused("the record is not open: nothing can be written to it", "closed")
     if actor.kind == STRUCTURE:
         return Verdict({} if letter == "c" else {"au": {"$eq": actor.organization}}, "structure-deposit")
@@ -111,9 +116,8 @@ def _without(label: int) -> Filter:
     return {"vis": {"$in": [vis for vis in _ALL_LABELS if not vis & label]}}
 
 
-def _standing_of_representative(actor: Actor, policy: RecordPolicy, now: int) -> str:
-    if policy.state != OPEN:
-        raise Refused("the record is not open", "closed")
+def standing_of_representative(actor: Actor, policy: RecordPolicy, now: int) -> str:
+    """Returns the rule by which somebody acts for the holder, in whatever state the record is."""
     standing = policy.representatives.get(actor.reference)
     if standing is None or not standing.since <= now < standing.until:
         raise Refused("the holder of the record has given you no access", "no-permit")
@@ -153,8 +157,10 @@ def _reading_of_professional(
     return Verdict({"$and": [found, hidden]} if found and hidden else found or hidden, rule)
 
 
-def check_writable(policy: RecordPolicy) -> None:
-    """Refuses what the holder would write to a record that is closed."""
+def check_writable(policy: RecordPolicy, actor: Actor | None = None) -> None:
+    """Refuses what the holder would write to a closed record, who acts for her to one that is not open."""
+    if actor is not None and actor.kind == REPRESENTATIVE and policy.state != OPEN:
+        raise Refused("the record is not open: only its state can be decided", "closed")
     if policy.state not in _WRITABLE_STATES:
         raise Refused("the record is closed: nothing can be written to it", "closed")
 

@@ -10,7 +10,7 @@ from fhir_server.fhir import Resource
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.json import parse_json
 from fhir_server.fhir.labels import INVISIBLE_PATIENT, MASQUE_PS, labels_of
-from fhir_server.policy.actor import HOLDER, PROFESSIONAL, SYSTEM, Actor, acting
+from fhir_server.policy.actor import HOLDER, PROFESSIONAL, REPRESENTATIVE, SYSTEM, Actor, acting
 from fhir_server.policy.acts import acts_of, check_acts, check_deposit, check_labels, whose
 from fhir_server.policy.authors import authors_of
 from fhir_server.policy.compartment import record_types
@@ -131,8 +131,9 @@ class RecordWrites:
         decision = read_template(resource, self._base_url)
         earlier = self._decision_in(before) if before is not None else None
         patient = document.get("p")
-        if patient is not None and actor.kind == HOLDER and (decision is None or not decision.state):
-            check_writable(self._records.policy_of(patient))
+        is_of_holder = patient is not None and actor.kind in (HOLDER, REPRESENTATIVE)
+        if is_of_holder and (decision is None or not decision.state):
+            check_writable(self._records.policy_of(str(patient)), actor)
         if decision is None and earlier is None:
             return
         if decision is None or patient is None or (before is not None and before.get("p") != patient):

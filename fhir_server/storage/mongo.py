@@ -46,6 +46,7 @@ RECORD_POLICIES = "record_policies"
 PAST_POLICIES = "past_policies"
 HABILITATIONS = "habilitations"
 OUTBOX = "outbox"
+PURGES = "purges"
 SEALS = "seals"
 SEAL_HEADS = "seal_heads"
 
@@ -68,6 +69,8 @@ RESOURCE_INDEXES = (
     IndexModel([("lu", -1), ("_id", -1)], name="updated"),
     IndexModel([("p", 1), ("lu", -1)], name="patient_updated", partialFilterExpression=_HAS_PATIENT),
     IndexModel([(f"{CONTAINED}.t", 1)], name=CONTAINED_INDEX, sparse=True),
+    # What is hidden from the patient for a time: the end of it is told. It has no entry for anything else.
+    IndexModel([("iv", 1)], name="hidden", partialFilterExpression={"iv": {"$gt": 0}}),
 )
 LOCATION_INDEXES = (*RESOURCE_INDEXES, IndexModel([(POSITION, GEOSPHERE)], name="position"))
 # An AuditEvent is written on every access: it is asked by patient, by token or by time, never by
@@ -87,9 +90,13 @@ OTHER_INDEXES: dict[str, tuple[IndexModel, ...]] = {
     AUDIT: AUDIT_INDEXES,
     "Location": LOCATION_INDEXES,
     STATE: (),
-    RECORD_POLICIES: (),
+    RECORD_POLICIES: (
+        IndexModel([("state", 1), ("since", 1)], name="state"),
+        IndexModel([("majority", 1)], name="majority"),
+    ),
     PAST_POLICIES: (),
     HABILITATIONS: (),
+    PURGES: (IndexModel([("patient", 1)], name="patient"), IndexModel([("started", 1)], name="started")),
     SEALS: (),
     SEAL_HEADS: (),
     OUTBOX: (

@@ -33,6 +33,12 @@ class Outbox:
             rows = self._mongo.collection(OUTBOX).find(query).sort([("created", 1), ("_id", 1)])
             return list(rows.limit(limit))
 
+    def add(self, rows: Sequence[Document]) -> int:
+        """Queues what is told once, outside any transaction; returns how much was not there yet."""
+        changes = [UpdateOne({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True) for row in rows]
+        with translated():
+            return self._mongo.prepared(OUTBOX).bulk_write(changes, ordered=False).upserted_count
+
     def mark_delivered(self, ids: Sequence[str]) -> int:
         """Marks notifications as delivered; returns how many were waiting until now."""
         with translated():

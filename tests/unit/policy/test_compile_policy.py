@@ -133,3 +133,20 @@ def test_a_malformed_consent_of_a_template_is_refused_where_validation_is_off() 
     for broken in hostile:
         with pytest.raises(Unprocessable):
             _compiled([decision("1", "block", "deny", actors=["Practitioner/a"]) | broken])
+
+
+@given(st.lists(st.sampled_from(["announced", "open", "closed", "deceased"]), max_size=8), st.randoms())
+def test_a_record_has_its_state_since_it_was_first_stated_without_another_between(
+    states: list[str], random: Random
+) -> None:
+    consents = [
+        {**state("1", name), "meta": {"lastUpdated": format_instant(1000 * second)}}
+        for second, name in enumerate(states, 1)
+    ]
+    random.shuffle(consents)
+    policy = _compiled(consents)
+    last, since = "none", 0
+    for second, name in enumerate(states, 1):
+        if name != last:
+            last, since = name, 1000 * second
+    assert (policy.state, policy.since) == (last, since)

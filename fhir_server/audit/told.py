@@ -10,6 +10,14 @@ from typing import Any
 from fhir_server.fhir import Resource
 
 _VERBS = {"C": "a ajouté", "R": "a lu", "U": "a modifié", "D": "a supprimé", "E": "a cherché"}
+_EVENTS = {
+    "110127": "a ouvert",
+    "grant-given": "a donné à l'application un accès à",
+    "grant-revoked": "a retiré à l'application son accès à",
+    "ITI-71": "a reçu un jeton d'accès à",
+    "record-purged": "a détruit",
+}
+"""Verbs of what is no reading or writing, by subtype."""
 _PURPOSES = {
     "TREAT": "pour des soins",
     "BTG": "en urgence (bris de glace)",
@@ -25,12 +33,21 @@ def tell_in_french(event: Resource) -> str:
     when = str(event.get("recorded", ""))
     parts = [f"Le {when[:10]} à {when[11:16]} ({when[19:] if when[19:20] in '+-' else 'UTC'}),"]
     parts.append(_who(event.get("agent", [])))
-    verb = "a tenté d'accéder à" if event.get("outcome") != "0" else _VERBS.get(event.get("action", ""), "")
-    parts.append(f"{verb or 'a agi sur'} {_what(event)}".strip())
-    purpose = _code(event.get("purposeOfEvent", [{}])[0])
-    parts.append(_PURPOSES.get(purpose, ""))
+    parts.append(f"{_verb(event)} {_what(event)}".strip())
+    purpose = event.get("purposeOfEvent", [{}])[0]
+    parts.append(_PURPOSES.get(_code(purpose), ""))
+    if purpose.get("text"):
+        parts.append(f"(motif : {purpose['text']})")
     outcome = "accès permis." if event.get("outcome") == "0" else "accès refusé."
     return f"{' '.join(filter(None, parts))} : {outcome}"
+
+
+def _verb(event: Resource) -> str:
+    if event.get("outcome") != "0":
+        return "a tenté d'accéder à"
+    kinds = [str(one.get("code", "")) for one in event.get("subtype", [])]
+    told = next((_EVENTS[kind] for kind in kinds if kind in _EVENTS), "")
+    return told or _VERBS.get(event.get("action", ""), "a agi sur")
 
 
 def _who(agents: list[Resource]) -> str:

@@ -19,7 +19,7 @@ from benchmarks.formats import measure_formats, measure_spelling
 from benchmarks.imports import measure_import
 from benchmarks.micro import measure_steps
 from benchmarks.policy import measure_policy
-from benchmarks.revocation import measure_revocation
+from benchmarks.revocation import measure_block, measure_revocation
 from benchmarks.servers import find_mongod
 from benchmarks.start import measure_start
 from benchmarks.validating import measure_validation
@@ -33,6 +33,7 @@ MEASURES = (
     "formats",
     "start",
     "revocation",
+    "block",
     "policy",
     *(comparison.name for comparison in COMPARISONS),
     "import",
@@ -70,6 +71,8 @@ def _measure_servers(options: argparse.Namespace, wanted: list[str]) -> dict[str
             found |= measure_start(data, folder)
         if "revocation" in wanted:
             found |= measure_revocation(data, folder)
+        if "block" in wanted:
+            found |= measure_block(data, folder)
         if "policy" in wanted:
             found |= measure_policy(data, mongod)
         found |= _compare(options, wanted, data, mongod, folder)

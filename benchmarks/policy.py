@@ -28,11 +28,11 @@ from fhir_server.settings import load_settings
 RESOURCES = 3000
 _ROUNDS = 60
 _REQUESTS = 40
-_PATIENT, _DOCTOR = "policy-long", "Practitioner/policy"
+PATIENT, DOCTOR = "policy-long", "Practitioner/policy"
 _SEARCHES = {
-    "page of 20": f"patient={_PATIENT}&_count=20&_sort=-date",
-    "code": f"patient={_PATIENT}&code=http://loinc.org|29463-7&_count=20&_sort=-date",
-    "total": f"patient={_PATIENT}&_summary=count",
+    "page of 20": f"patient={PATIENT}&_count=20&_sort=-date",
+    "code": f"patient={PATIENT}&code=http://loinc.org|29463-7&_count=20&_sort=-date",
+    "total": f"patient={PATIENT}&_summary=count",
 }
 
 
@@ -40,15 +40,15 @@ def measure_policy(data: Dataset, mongod: psutil.Process) -> dict[str, float]:
     """Prints CPU of server and database for each search, without and with the rules; returns the worst."""
     names = ("MONGODB_URI", "MONGODB_DATABASE")
     server = Server(load_settings({name: data.subject[name] for name in names}))
-    _fill(server)
+    fill(server)
     types = server.definitions.resource_types
     plain = AccessContext("benchmarks", "0" * 32, parse_scopes("system/*.rs", types))
     ruled = AccessContext(
         "benchmarks",
         "1" * 32,
         parse_scopes("user/*.rs", types),
-        patient=_PATIENT,
-        fhir_user=_DOCTOR,
+        patient=PATIENT,
+        fhir_user=DOCTOR,
         activity=Activity(role="10"),
     )
     print(f"\npolicy: CPU in µs of a search in a record of {RESOURCES} resources, median of {_ROUNDS} rounds")
@@ -72,37 +72,40 @@ def _cpu(server: Server, context: AccessContext, text: str, mongod: psutil.Proce
     return 1e6 * used / _REQUESTS
 
 
-def _fill(server: Server) -> None:
+def fill(server: Server) -> None:
+    """Stores the record, open, and lets the doctor in."""
     context = server.system_context()
-    _send(server, context, "PUT", {"resourceType": "Patient", "id": _PATIENT})
+    send(server, context, "PUT", {"resourceType": "Patient", "id": PATIENT})
     chance = random.Random(1)
-    rows = [_entry(observation(_PATIENT, chance, n % 3)) for n in range(RESOURCES)]
+    rows = [_entry(observation(PATIENT, chance, n % 3)) for n in range(RESOURCES)]
     for start in range(0, RESOURCES, 500):
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": rows[start : start + 500]}
-        _send(server, context, "POST", bundle)
+        send(server, context, "POST", bundle)
     state = {"coding": [{"system": STATE_SYSTEM, "code": "open"}]}
-    actor = {"role": {"text": "doctor"}, "reference": {"reference": _DOCTOR}}
-    _send(server, context, "POST", _decision("record", {"code": [state]}))
-    _send(server, context, "POST", _decision("authorisation", {"actor": [actor]}))
+    actor = {"role": {"text": "doctor"}, "reference": {"reference": DOCTOR}}
+    send(server, context, "POST", decision("record", {"code": [state]}))
+    send(server, context, "POST", decision("authorisation", {"actor": [actor]}))
 
 
 def _entry(resource: Resource) -> Resource:
     return {"resource": resource, "request": {"method": "PUT", "url": f"Observation/{resource['id']}"}}
 
 
-def _decision(template: str, provision: Resource) -> Resource:
+def decision(template: str, provision: Resource) -> Resource:
+    """Returns a Consent of a template about the record."""
     return {
         "resourceType": "Consent",
         "status": "active",
         "scope": {"text": "patient privacy"},
         "category": [{"text": "decision"}],
-        "patient": {"reference": f"Patient/{_PATIENT}"},
+        "patient": {"reference": f"Patient/{PATIENT}"},
         "policy": [{"uri": f"{POLICY}{template}"}],
         "provision": {"type": "permit", **provision},
     }
 
 
-def _send(server: Server, context: AccessContext, method: str, resource: Resource) -> None:
+def send(server: Server, context: AccessContext, method: str, resource: Resource) -> None:
+    """Stores a resource or a Bundle."""
     kind = str(resource["resourceType"])
     path = () if kind == "Bundle" else (kind, resource["id"]) if method == "PUT" else (kind,)
     answer = server.interact(context, FhirRequest(method, path, body=encode_json(resource)))

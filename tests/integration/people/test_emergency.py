@@ -110,10 +110,8 @@ def test_the_holder_reads_who_opened_it_and_why(server: RunningServer, doctor: s
     told = body(server.client("patient/*.rs", victim).get(f"AuditEvent/{event['id']}/$dmp-explain"))
     [sentence] = [one["valueString"] for one in told["parameter"] if one["name"] == "event-fr"]
     assert f"Practitioner/{doctor} (Médecin), SAMU," in sentence
-    assert (
-        f"a ouvert Patient/{victim} en urgence (bris de glace) (motif : La personne est inconsciente : {TEXT})"
-        in sentence
-    )
+    assert f"a ouvert Patient/{victim} en urgence (bris de glace) (motif : " in sentence
+    assert f"La personne est inconsciente : {TEXT})" in sentence
 
 
 def test_who_regulates_a_call_finds_by_traits(server: RunningServer, victim: str) -> None:

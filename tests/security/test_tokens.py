@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo import MongoClient
 
+from fhir_server.storage.oauth.access_tokens import TokenFacts
 from tests.examples import bundle, create, entries, entry, patient, problem, transaction
 from tests.http_client import FhirHttp
 from tests.running_server import RunningServer, run_server
@@ -127,7 +128,7 @@ def test_a_revoked_token_ends_within_the_cache_time(quick: RunningServer) -> Non
 
 
 def test_a_token_with_a_scope_of_another_release_is_401(server: RunningServer) -> None:
-    token = server.inside.tokens.issue("old", "galaxy/*.rs")
+    token = server.inside.tokens.add(TokenFacts("old", "galaxy/*.rs"), 3600)[0]
     problem(FhirHttp(server.base_url, token).get("Patient"), 401)
 
 

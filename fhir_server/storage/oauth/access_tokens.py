@@ -83,12 +83,6 @@ class AccessTokens:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
-    def issue(
-        self, client_id: str, scope: str, *, patient: str = "", fhir_user: str = "", expires_in: int = 3600
-    ) -> str:
-        """Returns a new token of the operator, behind which no grant stands."""
-        return self.add(TokenFacts(client_id, scope, patient=patient, fhir_user=fhir_user), expires_in)[0]
-
     def add(self, facts: TokenFacts, expires_in: int) -> tuple[str, str]:
         """Keeps a new token that lives for `expires_in` seconds; returns it and its name."""
         token, token_id = new_value(PREFIX), secrets.token_hex(16)

@@ -53,7 +53,7 @@ def followed(mongo: Mongo, forgotten: Forgotten) -> Revocations:
 
 def test_what_is_taken_back_is_told_and_what_is_used_is_not(mongo: Mongo) -> None:
     tokens = AccessTokens(Documents(mongo))
-    used, taken = (tokens.issue("app", "system/*.rs") for _ in range(2))
+    used, taken = (tokens.add(TokenFacts("app", "system/*.rs"), 3600)[0] for _ in range(2))
     forgotten = Forgotten()
     revocations = followed(mongo, forgotten)
     try:
@@ -96,7 +96,7 @@ def test_a_broken_stream_is_opened_again_and_forgets_what_it_may_have_missed(
         assert failures == []
         assert forgotten.times == 1
         tokens = AccessTokens(Documents(mongo))
-        assert tokens.revoke(tokens.issue("app", "system/*.rs"))
+        assert tokens.revoke(tokens.add(TokenFacts("app", "system/*.rs"), 3600)[0])
         assert forgotten.came.wait(5)
     finally:
         revocations.stop()

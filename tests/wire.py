@@ -17,6 +17,8 @@ from pymongo.uri_parser import parse_uri
 
 _OP_MSG = 2013
 _UNNAMED = frozenset({"commitTransaction", "abortTransaction"})
+_STREAM = "$cmd.aggregate"
+"""The change stream of a database, which waits beside the requests (storage/revocations.py)."""
 _IGNORED = frozenset({"hello", "isMaster", "ismaster", "endSessions", "ping"})
 
 
@@ -114,5 +116,7 @@ def _name(message: bytes) -> str:
     command = bson.decode(message[21 : 21 + struct.unpack_from("<i", message, 21)[0]])
     name = next(iter(command))
     if name in _IGNORED or name.startswith("sasl"):
+        return ""
+    if name == "getMore" and command["collection"] == _STREAM:
         return ""
     return name if name in _UNNAMED else f"{name} {command[name]}"

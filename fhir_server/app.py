@@ -18,7 +18,7 @@ from fhir_server.auth.stores import open_stores
 from fhir_server.definitions.artefacts import Artefacts
 from fhir_server.definitions.declared import read_declared
 from fhir_server.definitions.registry import load_definitions
-from fhir_server.definitions.sources import with_sources
+from fhir_server.definitions.sources import installed_packages, with_sources
 from fhir_server.errors import FhirError, Invalid
 from fhir_server.interactions.answer import answer
 from fhir_server.interactions.messages import Exchange, FhirRequest, FhirResponse, Limits
@@ -93,8 +93,8 @@ class Server:
         )
         self.revocations = Revocations(self.mongo, self.authenticator.forget)
         resources = Resources(self.mongo)
-        self._conformance = with_sources(PostedDefinitions(resources))
         profiles = settings.artefacts / "profiles"
+        self._conformance = with_sources(*installed_packages(profiles), PostedDefinitions(resources))
         self.loaded_habilitations = LoadedHabilitations(self.mongo)
         self.habilitations = CurrentHabilitations(self.loaded_habilitations, profiles)
         self._database = Database(

@@ -13,7 +13,7 @@ import msgspec
 from fhir_server.fhir import Resource
 from fhir_server.fhir.reference import parse_canonical
 
-_TYPES = ("StructureDefinition", "ValueSet", "CodeSystem")
+_TYPES = ("StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire")
 
 
 class FolderSource:

@@ -14,7 +14,7 @@ import msgspec
 
 from fhir_server.definitions.conformance import Conformance
 from fhir_server.definitions.folder import FolderSource
-from fhir_server.definitions.packages import read_package
+from fhir_server.definitions.packages import PackageError, read_package
 from fhir_server.definitions.r4_source import R4Source
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.fhir import Resource
@@ -91,6 +91,17 @@ def load_r4_source() -> R4Source:
 def default_conformance() -> Conformance:
     """Returns what every server knows: R4, then `profiles/`."""
     return LayeredSource([load_r4_source(), FolderSource(find_artefacts() / "profiles")])
+
+
+def installed_packages(folder: Path) -> list[ListedSource]:
+    """Returns the packages (.tgz) that the operator put into a folder; raises PackageError, with the file."""
+    found = []
+    for path in sorted(folder.glob("*.tgz")):
+        try:
+            found.append(ListedSource.of_package(path.read_bytes()))
+        except PackageError as error:
+            raise PackageError(f"{path}: {error.diagnostics}") from error
+    return found
 
 
 def with_sources(*sources: Conformance) -> Conformance:

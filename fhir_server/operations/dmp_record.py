@@ -16,7 +16,7 @@ from fhir_server.fhir.logical_id import new_id
 from fhir_server.interactions.messages import Exchange, FhirResponse
 from fhir_server.interactions.operation import CODE
 from fhir_server.operations.parameters import SIMPLE, read_parameters
-from fhir_server.policy.actor import REPRESENTATIVE, acting
+from fhir_server.policy.actor import acting
 from fhir_server.policy.consent_authors import changes, check_author
 from fhir_server.policy.consent_templates import read_template
 from fhir_server.policy.guard import GuardedStore
@@ -31,7 +31,6 @@ from fhir_server.policy.record_policy import (
     STATES,
     RecordPolicy,
 )
-from fhir_server.policy.record_rules import Refused, standing_of_representative
 from fhir_server.policy.record_state import build_state
 
 MOST_CHARACTERS = 1000
@@ -72,7 +71,7 @@ def _go(exchange: Exchange, way: Way) -> FhirResponse:
     """POST Patient/[id]/$dmp-…: 200 with Parameters; in the state already, nothing is written."""
     reason = _reason(read_parameters(exchange, {"reason": SIMPLE}).one("reason"))
     patient = exchange.request.id
-    if not _is_represented(exchange, patient):
+    if not exchange.store.standing(patient).is_represented:
         exchange.store.read("Patient", patient, CODE)
     consent_id = new_id()
 
@@ -90,18 +89,6 @@ def _go(exchange: Exchange, way: Way) -> FhirResponse:
     if since:
         rows.append({"name": "since", "valueInstant": format_instant(since)})
     return FhirResponse(200, {"resourceType": "Parameters", "parameter": rows})
-
-
-def _is_represented(exchange: Exchange, patient: str) -> bool:
-    """Tells whether a legal representative asks, who decides of a record that is not open nor readable."""
-    actor = acting(exchange.store.context, patient)
-    if actor.kind != REPRESENTATIVE or exchange.store.context.patient != patient:
-        return False
-    standing = exchange.store.standing(patient)
-    try:
-        return standing_of_representative(actor, standing.policy, standing.now) == "representative"
-    except Refused:
-        return False
 
 
 def _reason(text: str) -> str:

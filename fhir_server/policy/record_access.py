@@ -12,12 +12,20 @@ from typing import Any
 
 from fhir_server.fhir.instant import now_ms
 from fhir_server.fhir.reference import parse_reference
-from fhir_server.policy.actor import CENTRE_15, acting, actor_in, is_structure, is_unbound
+from fhir_server.policy.actor import (
+    CENTRE_15,
+    REPRESENTATIVE,
+    Actor,
+    acting,
+    actor_in,
+    is_structure,
+    is_unbound,
+)
 from fhir_server.policy.compartment import record_types
 from fhir_server.policy.context import AccessContext
 from fhir_server.policy.decide import require_scope
 from fhir_server.policy.record_policy import RecordPolicy, Span, read_policy
-from fhir_server.policy.record_rules import Moment, Readable, Refused, reading
+from fhir_server.policy.record_rules import Moment, Readable, Refused, reading, standing_of_representative
 from fhir_server.policy.situation import Situation
 from fhir_server.search.query import Chain, Clause, Compartment, Query
 from fhir_server.storage.record_policies import RecordPolicies
@@ -43,6 +51,8 @@ class Standing:
     spans: tuple[Span, ...]
     """The periods in which something lets the caller in, past ones too."""
     now: int
+    is_represented: bool = False
+    """Whether the caller is a legal representative, who decides also of a record that is not open."""
 
 
 class RecordAccess:
@@ -102,8 +112,16 @@ class RecordAccess:
         try:
             rule = reading(actor, policy, "DocumentReference", self._moment).rule
         except Refused as error:
-            return Standing(False, error.rule, policy, spans, now)
-        return Standing(True, rule, policy, spans, now)
+            return Standing(False, error.rule, policy, spans, now, self._is_represented(actor, policy))
+        return Standing(True, rule, policy, spans, now, self._is_represented(actor, policy))
+
+    def _is_represented(self, actor: Actor, policy: RecordPolicy) -> bool:
+        if actor.kind != REPRESENTATIVE or self._context.patient != policy.patient:
+            return False
+        try:
+            return standing_of_representative(actor, policy, self._moment.now) == "representative"
+        except Refused:
+            return False
 
     def epoch_of(self, patient: str) -> int:
         """Returns the version of the policy that this request looked at, 0 where it looked at none."""

@@ -262,7 +262,7 @@ class Resources:
             {"$limit": limit},
         ]
         with translated():
-            rows = self._mongo.collection(resource_type).aggregate(stages)
+            rows = self._mongo.collection(resource_type).aggregate(stages, maxTimeMS=self._mongo.timeout_ms)
             return frozenset(row["_id"] for row in rows)
 
     def explain(self, plan: Plan, constraint: Document, limit: int) -> Document:
